@@ -1,0 +1,67 @@
+# Every entry point of the project. `make` alone lists them.
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+READY  := $(VENV)/.ready
+SITE   := _build/html/index.html
+NB     ?=
+CHAPTERS = $(if $(NB),$(NB),$(error say which notebook, as in: make $@ NB=zero_runs))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book serve test check run new lab bench lock repo wheel format clean
+
+help:  ## list the entry points
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
+
+setup: $(READY)  ## make .venv and install the lock, hashes checked
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12")'
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@awk '/^[a-z]/ {uv = /^uv==/} uv' requirements.txt > $(VENV)/uv.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes --python $(PY) requirements.txt
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(PY) --editable .
+	@touch $@
+
+book: $(READY)  ## build the site into _build/html; any warning is a failure
+	@$(PY) -m tools.pages
+	@$(VENV)/bin/jupyter-book build -W -n --keep-going . || { rm -rf _build; exit 1; }
+
+serve: book  ## build the site and serve it on http://localhost:8000
+	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+test: book  ## run everything: engines, notebook rules, every notebook, the site in a browser
+	$(PY) -m pytest -n auto --dist loadscope --nbval --nbval-current-env
+
+check: $(READY)  ## one chapter as the inner loop: its rules, its cells, its engine (NB=name)
+	$(PY) -m tools.notebook check $(CHAPTERS)
+	$(PY) -m pytest --nbval --nbval-current-env $$($(PY) -m tools.notebook tests $(CHAPTERS))
+
+run: $(READY)  ## execute a notebook top to bottom, in place (NB=name)
+	$(PY) -m tools.notebook run $(CHAPTERS)
+
+new: $(READY)  ## start a chapter from the template (NB=name)
+	$(PY) -m tools.notebook new $(CHAPTERS)
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	$(VENV)/bin/jupyter lab notebooks
+
+bench: $(READY)  ## run the benchmarks that feed the "How fast" page (minutes, 8.5 GB)
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
+
+lock: $(READY)  ## renew requirements.txt: newest versions that fit, with hashes
+	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --all-extras --upgrade --python-version 3.11 \
+	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
+
+repo: $(READY)  ## point a fork at its own address (URL=https://github.com/you/runproof)
+	$(PY) -m tools.repo $(if $(URL),$(URL),$(error say where, as in: make repo URL=https://github.com/you/runproof))
+
+wheel: $(READY)  ## build the package into dist/
+	$(VENV)/bin/uv build --quiet --wheel --no-build-isolation --python $(PY) --out-dir dist
+
+format: $(READY)  ## format and lint the Python files
+	$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
+
+clean:  ## remove everything that was built, the environment included
+	rm -rf _build book/_generated dist $(VENV) .pytest_cache .hypothesis .ruff_cache

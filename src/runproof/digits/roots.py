@@ -1,0 +1,114 @@
+"""Binary digits of square roots, by two independent ways."""
+
+from contextlib import contextmanager
+from itertools import count
+
+import flint
+import gmpy2
+import numpy as np
+
+from runproof.digits._checks import fraction, require_memory, whole_number
+from runproof.digits.bits import cut_to_bits
+
+# Peak memory in bytes per digit, measured from 10^8 to 10^10 digits, rounded up.
+BYTES_PER_DIGIT = {"flint": 0.8, "isqrt": 1.2}
+_BASE_MEMORY = 1 << 26
+_GUARD_BITS = 64
+
+
+def sqrt_bits(p, q, n, method="flint"):
+    """Return the first n binary digits of sqrt(p / q) after the point.
+
+    Parameters
+    ----------
+    p, q : int
+        Coprime, 0 < p < q, and p / q not the square of a fraction.
+    n : int
+        The number of digits, at least 1.
+    method : {"flint", "isqrt"}
+        ``"flint"`` encloses sqrt(p / q) = p / sqrt(p q) in a ball, whose radius
+        proves the last digit. ``"isqrt"`` is an independent check, 1.5 times
+        slower: the integer square root of floor(4^n p / q) by GMP.
+
+    Returns
+    -------
+    Bits
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    MemoryError
+        If n digits need more memory than is available; nothing was computed.
+
+    References
+    ----------
+    F. Johansson, "Arb: efficient arbitrary-precision midpoint-radius interval
+    arithmetic", IEEE Trans. Computers 66 (2017).
+    """
+    p, q = fraction(p, q)
+    n = whole_number("n", n, 1)
+    if method not in BYTES_PER_DIGIT:
+        raise ValueError(f"method must be one of {sorted(BYTES_PER_DIGIT)}, got {method!r}")
+    require_memory_for_root(n, method)
+    size = -(-n // 8)  # whole bytes: the digits then need no shift
+    if method == "flint":
+        packed = _to_bytes(_certified_root(p, q, 8 * size), size)
+    else:
+        root = gmpy2.isqrt((gmpy2.mpz(p) << 16 * size) // q)
+        packed = np.frombuffer(int(root).to_bytes(size, "big"), np.uint8).copy()
+    return cut_to_bits(packed, n)
+
+
+def require_memory_for_root(n, method):
+    """Refuse n digits if the memory available will not do."""
+    require_memory(f"{n:,} digits", int(BYTES_PER_DIGIT[method] * n) + _BASE_MEMORY)
+
+
+def _certified_root(p, q, n):
+    """Return floor(2^n sqrt(p / q)) as an fmpz, proved by the radius of a ball."""
+    for guard in (_GUARD_BITS << k for k in count()):
+        with _precision(n + guard):
+            ball = flint.arb(p * q).rsqrt()
+            if p > 1:
+                ball *= p
+        mantissa, exponent = ball.mid().man_exp()
+        radius = _ceiling(ball.rad(), exponent)
+        del ball
+        dropped = -int(exponent) - n
+        if dropped <= 0:  # the midpoint ends before digit n: it cannot prove it
+            continue
+        tail = mantissa & ((1 << dropped) - 1)
+        if radius <= tail < (1 << dropped) - radius:  # no integer within the ball
+            return mantissa >> dropped
+
+
+@contextmanager
+def _precision(bits):
+    """Work with that many bits; `flint.ctx.workprec` takes fewer than 2^31."""
+    before = flint.ctx.prec
+    flint.ctx.prec = bits
+    try:
+        yield
+    finally:
+        flint.ctx.prec = before
+
+
+def _ceiling(radius, exponent):
+    """Return the smallest integer not below radius / 2^exponent."""
+    mantissa, power = map(int, radius.man_exp())
+    shift = power - int(exponent)
+    return mantissa << shift if shift >= 0 else -(-mantissa >> -shift)
+
+
+def _to_bytes(number, size):
+    """Return the last `size` bytes of an fmpz, in pieces: they go by way of text."""
+    packed = np.empty(size, np.uint8)
+    piece = max(1 << 16, -(-size // 8))
+    mask = (flint.fmpz(1) << 8 * piece) - 1
+    for stop in range(size, 0, -piece):
+        start = max(0, stop - piece)
+        low = int(number & mask).to_bytes(piece, "big")
+        packed[start:stop] = np.frombuffer(low, np.uint8)[start - stop :]
+        number >>= 8 * piece
+    return packed

@@ -1,0 +1,237 @@
+"""The house: the lock, the licenses, the entry points, and a test run that guards itself."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import tree_state
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pytest_socket import SocketConnectBlockedError
+
+from tools.repo import address
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>[^\\]+))?")
+
+
+# The lock
+
+
+def declared(project):
+    """Return every dependency of the package, those of its extras included."""
+    extras = project.get("optional-dependencies", {})
+    lines = [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
+    return [Requirement(line) for line in lines]
+
+
+def blocks(lock):
+    """Split a lock into its requirements, each with its hashes and comments."""
+    return [block.strip() for block in re.split(r"^(?=[^\s#])", lock, flags=re.MULTILINE)[1:]]
+
+
+def lock_faults(lock, project):
+    """Return where the lock is no lock, or not the one of this project."""
+    faults, pins, direct = [], {}, set()
+    for block in blocks(lock):
+        line = block.splitlines()[0].rstrip(" \\")
+        if not (match := PIN.fullmatch(line)):
+            faults.append(f"{line} is not pinned")
+            continue
+        pins.setdefault(match["name"], []).append(match["version"])
+        if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", block):
+            faults.append(f"{line} has no hash")
+        if "runproof (pyproject.toml)" in block:
+            direct.add(match["name"])
+    needed = {canonicalize_name(requirement.name): requirement for requirement in declared(project)}
+    faults += [f"{name} is locked but not declared" for name in sorted(direct - set(needed))]
+    for name, requirement in needed.items():
+        if name not in pins:
+            faults.append(f"{name} is not in the lock")
+        wrong = [v for v in pins.get(name, []) if v not in requirement.specifier]
+        faults += [f"{name}=={version} does not fit {requirement}" for version in wrong]
+    return faults
+
+
+def test_requirements_are_the_lock_of_this_project():
+    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert lock_faults(lock, PROJECT) == []
+    assert len(blocks(lock)) > 100
+
+
+HASH = "--hash=sha256:" + 64 * "0"
+LOCKED = f"# made by: make lock\nnumpy==2.4.6 \\\n    {HASH}\n    # via runproof (pyproject.toml)\n"
+
+
+@pytest.mark.parametrize(
+    ("lock", "fault"),
+    [
+        (LOCKED.replace("==", ">="), "numpy>=2.4.6 is not pinned"),
+        (LOCKED.replace(HASH, "# no hash"), "numpy==2.4.6 has no hash"),
+        (LOCKED.replace("2.4.6", "1.26.4"), "numpy==1.26.4 does not fit numpy>=2.0"),
+        (LOCKED.replace("numpy", "scipy"), "numpy is not in the lock"),
+        (LOCKED.replace("numpy", "scipy"), "scipy is locked but not declared"),
+        (LOCKED + "./package\n", "./package is not pinned"),
+    ],
+)
+def test_bad_lock_is_noticed(lock, fault):
+    project = {"dependencies": ["numpy>=2.0"]}
+    assert lock_faults(LOCKED, project) == []
+    assert fault in lock_faults(lock, project)
+
+
+def test_dependency_of_an_extra_must_be_locked():
+    project = {"dependencies": ["numpy>=2.0"], "optional-dependencies": {"test": ["pytest>=8"]}}
+    assert lock_faults(LOCKED, project) == ["pytest is not in the lock"]
+
+
+# The files
+
+
+def test_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert citation["repository-code"] == address(ROOT)
+
+
+def test_licenses_are_there_and_declared():
+    for name in PROJECT["license-files"]:
+        assert (ROOT / name).stat().st_size > 500
+    assert "BSD 3-Clause" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "CC BY 4.0" in (ROOT / "LICENSE-TEXT").read_text(encoding="utf-8")
+    assert PROJECT["license"] == "BSD-3-Clause"
+
+
+def test_configuration_holds_the_address_once():
+    text = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    assert text.count(address(ROOT)) == 1
+
+
+# The entry points
+
+
+def makefile_faults(text):
+    """Return the targets that `make help` would not list, or that a file could shadow."""
+    targets = re.findall(r"^([A-Za-z][\w-]*):(?!=)(.*)$", text, re.MULTILINE)
+    phony = re.search(r"^\.PHONY:(.*)$", text, re.MULTILINE)
+    listed = phony[1].split() if phony else []
+    faults = [f"{name} has no help" for name, rest in targets if not re.search(r"## \S", rest)]
+    return faults + [f"{name} is not phony" for name, _ in targets if name not in listed]
+
+
+def test_every_target_has_a_line_of_help():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert makefile_faults(text) == []
+    printed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    named = re.findall(r"^ +make (\w+) +\S", printed.stdout, re.MULTILINE)
+    assert named == re.findall(r"^([a-z]+):", text, re.MULTILINE)
+    assert {"book", "test", "check", "lab", "serve", "bench", "lock", "clean"} <= set(named)
+
+
+def test_target_without_help_is_noticed():
+    text = ".PHONY: book\nbook: site  ## build\ntest: book\n\ttrue\nVENV := x\n"
+    assert makefile_faults(text) == ["test has no help", "test is not phony"]
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        ("check", "make check NB=zero_runs"),
+        ("new", "make new NB=zero_runs"),
+        ("repo", "make repo URL="),
+    ],
+)
+def test_target_that_needs_a_value_says_so(command, hint):
+    # --old-file: the environment counts as ready, whatever the clock says.
+    make = ["make", "--dry-run", "--old-file=.venv/.ready", command, "NB=", "URL="]
+    done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert hint in done.stderr
+
+
+# The test run
+
+
+def git(folder, *arguments):
+    someone = ["-c", "user.name=someone", "-c", "user.email=someone@localhost"]
+    subprocess.run(["git", "-C", folder, *someone, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A repository with one file."""
+    git(tmp_path, "init")
+    (tmp_path / "kept.txt").write_text("one\n", encoding="utf-8")
+    (tmp_path / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--message=one")
+    return tmp_path
+
+
+def test_untouched_tree_has_one_state(tree):
+    before = tree_state(tree)
+    (tree / "kept.txt").write_text("one\n", encoding="utf-8")
+    assert tree_state(tree) == before
+
+
+@pytest.mark.parametrize("name", ["kept.txt", "new.txt", "folder/new.txt"])
+def test_written_file_changes_the_state(tree, name):
+    before = tree_state(tree)
+    (tree / name).parent.mkdir(exist_ok=True)
+    (tree / name).write_text("two\n", encoding="utf-8")
+    assert tree_state(tree) != before
+
+
+def test_file_that_was_changed_already_is_still_watched(tree):
+    (tree / "kept.txt").write_text("two\n", encoding="utf-8")
+    before = tree_state(tree)
+    (tree / "kept.txt").write_text("three\n", encoding="utf-8")
+    assert tree_state(tree) != before
+
+
+def test_removed_file_changes_the_state(tree):
+    before = tree_state(tree)
+    (tree / "kept.txt").unlink()
+    assert tree_state(tree) != before
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_run_that_writes_into_the_tree_fails(tree, workers):
+    """Run pytest with this project's conftest in a tree of its own."""
+    (tree / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "conftest.py", tree / "tests")
+    source = f"from pathlib import Path\n\n\ndef test_x():\n    Path({str(tree)!r}, 'x').touch()\n"
+    (tree / "tests" / "test_x.py").write_text(source, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "tests", "-n", workers]
+    command += ["-p", "xdist", "-p", "no:cacheprovider"]
+    # Nothing but xdist: loading every plugin takes longer than all the rest.
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    assert "1 passed" in done.stdout
+    assert "changed the working tree" in done.stdout
+    assert done.returncode == 1
+
+
+@pytest.mark.filterwarnings("ignore:A test tried to use")
+def test_tests_reach_no_network():
+    with pytest.raises(SocketConnectBlockedError, match=r"192\.0\.2\.1"):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+
+
+def test_tests_reach_this_machine():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=5).close()
+
+
+def test_kernels_of_the_tests_reach_no_network():
+    """nbval's kernels start with this folder, whose profile blocks the network."""
+    startup = Path(os.environ["IPYTHONDIR"]) / "profile_default" / "startup"
+    assert any("socket" in path.read_text(encoding="utf-8") for path in startup.glob("*.py"))

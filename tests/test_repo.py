@@ -1,0 +1,177 @@
+"""``make repo URL=...``: a fork gets its own address in every place, and nothing else changes."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tools import repo
+from tools.cells import is_setup, setup_cell
+
+ROOT = Path(__file__).resolve().parents[1]
+FORK = "https://github.com/Some-Teacher/course.2027_ml"
+BAD = [
+    "",
+    "course",
+    "github.com/teacher/course",
+    "http://github.com/teacher/course",
+    "https://gitlab.com/teacher/course",
+    "https://github.com/teacher",
+    "https://github.com/teacher/course.git",
+    "https://github.com/teacher/course/tree/main",
+    "https://github.com/teacher/course?tab=readme",
+    "https://github.com/-teacher/course",
+    "https://github.com/tea cher/course",
+    "https://github.com/teacher/course\n",
+    " https://github.com/teacher/course",
+    "git@github.com:teacher/course.git",
+]
+
+
+def copy_of_the_book(folder):
+    """Copy every file that git has, or would take."""
+    git = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(git, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in listed:
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def texts(folder):
+    """Return the text files below a folder by relative path."""
+    found = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        try:
+            found[path.relative_to(folder).as_posix()] = path.read_bytes().decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+    return found
+
+
+def traces(folder, url):
+    """Return the files that hold any form of the address."""
+    forms = repo.spellings(url)
+    return {name for name, text in texts(folder).items() if any(form in text for form in forms)}
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    return copy_of_the_book(tmp_path_factory.mktemp("book"))
+
+
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory):
+    folder = copy_of_the_book(tmp_path_factory.mktemp("fork"))
+    repo.rewrite(FORK, folder)
+    return folder
+
+
+def test_no_trace_of_the_old_address_is_left(fork):
+    assert traces(fork, repo.address(ROOT)) == set()
+
+
+def test_trace_that_is_left_is_noticed(book):
+    assert {"_config.yml", "README.md", "CITATION.cff"} <= traces(book, repo.address(ROOT))
+
+
+def test_new_address_stands_in_every_place_of_the_old_one(book, fork):
+    pairs = list(zip(repo.spellings(repo.address(ROOT)), repo.spellings(FORK), strict=True))
+    before, after = texts(book), texts(fork)
+    assert before.keys() == after.keys()
+    for name, text in before.items():
+        for old, new in pairs:
+            text = text.replace(old, new)
+        assert after[name] == text, name
+
+
+def test_rewriting_back_restores_every_byte(book, fork, tmp_path):
+    shutil.copytree(fork, tmp_path / "back")
+    repo.rewrite(repo.address(book), tmp_path / "back")
+    assert texts(tmp_path / "back") == texts(book)
+
+
+def test_rewriting_twice_changes_nothing(fork):
+    assert repo.rewrite(FORK, fork) == []
+
+
+def test_launch_buttons_lead_to_the_fork(book, fork):
+    before, after = (
+        yaml.safe_load((tree / "_config.yml").read_text("utf-8")) for tree in (book, fork)
+    )
+    assert after["repository"] == before["repository"] | {"url": FORK}
+    assert {**after, "repository": None} == {**before, "repository": None}
+    assert after["launch_buttons"]["colab_url"]
+    assert after["launch_buttons"]["binderhub_url"]
+
+
+def test_site_and_launch_paths_follow_github():
+    assert repo.spellings(FORK) == [
+        FORK,
+        "gh/Some-Teacher/course.2027_ml",
+        "github/Some-Teacher/course.2027_ml",
+        "https://some-teacher.github.io/course.2027_ml",
+    ]
+
+
+def test_notebooks_change_in_the_set_up_cell_only(book, fork):
+    names = [name for name in texts(book) if name.endswith(".ipynb")]
+    assert names
+    for name in names:
+        before, after = (json.loads((tree / name).read_text("utf-8")) for tree in (book, fork))
+        old, new = before.pop("cells"), after.pop("cells")
+        assert before == after
+        changed = [i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
+        assert ["".join(new[i]["source"]) for i in changed] == [setup_cell(fork)], name
+        assert all(old[i] | {"source": new[i]["source"]} == new[i] for i in changed)
+
+
+def test_set_up_cell_of_a_fork_is_recognized(fork):
+    class Cell:
+        source = setup_cell(fork)
+
+    assert is_setup(Cell)
+    assert f'"runproof @ git+{FORK}@v' in Cell.source
+
+
+@pytest.mark.parametrize("url", BAD)
+def test_bad_address_is_refused_and_nothing_is_written(url, book):
+    before = texts(book)
+    with pytest.raises(ValueError, match=r"must look like https://github\.com/owner/name"):
+        repo.rewrite(url, book)
+    assert texts(book) == before
+
+
+def test_bad_address_in_the_configuration_is_noticed(tmp_path):
+    (tmp_path / "_config.yml").write_text("repository: {url: 'https://example.org'}\n", "utf-8")
+    with pytest.raises(ValueError, match=r"'https://example\.org'"):
+        repo.address(tmp_path)
+
+
+def test_longer_names_are_left_alone(tmp_path):
+    url = "https://github.com/me/book"
+    kept = (
+        "https://github.com/me/book-two https://github.com/me/bookshop https://github.com/us/book"
+    )
+    (tmp_path / "_config.yml").write_text(f"repository: {{url: {url}}}\n", "utf-8")
+    (tmp_path / "README.md").write_text(f"{kept} {url} {url}/issues {url}.\n", "utf-8")
+    repo.rewrite(FORK, tmp_path)
+    text = (tmp_path / "README.md").read_text("utf-8")
+    assert text == f"{kept} {FORK} {FORK}/issues {FORK}.\n"
+
+
+def test_command_refuses_with_a_message(capsys):
+    with pytest.raises(SystemExit, match=r"tools\.repo: address 'nonsense': it must look like"):
+        repo.main(["nonsense"])
+    with pytest.raises(SystemExit, match="usage"):
+        repo.main([])
+
+
+def test_command_lists_what_changed(fork, monkeypatch, capsys):
+    monkeypatch.setattr(repo, "rewrite", lambda url: [repo.ROOT / "README.md"])
+    repo.main([FORK + "/"])
+    assert capsys.readouterr().out == "README.md\n"
