@@ -15,8 +15,8 @@ FACTS = {
     "what a row is": r"\b(a|each|one|every) row\b",
     "its columns": r"^\|.*\bcolumn\b.*\|",
     "their units": r"^\|.*\bunits?\b.*\|",
-    "where the data come from": r"\borigin\b",
-    "how it was produced": r"\bproduced\b",
+    "where the data come from": r"\b(origin|source)\b|\b(computed|measured|collected) by\b",
+    "how it was produced": r"\bproduced\b|\bhow it was made\b",
     "its license": r"\blicense\b|\bpublic domain\b",
 }
 FOLDERS = sorted(path.parent for path in (ROOT / "data").glob("*/README.md"))

@@ -61,19 +61,20 @@ A004539 = "101101010000010011110011001100111111100111011110011001001000010001011
 
 # Near a rational square from either side: runs of hundreds of zeros, or of ones.
 ALMOST_SQUARES = [
-    (2**200 + 1, 2**202), (2**200 - 1, 2**202), (2**202 - 1, 2**202),
-    (2**700 - 1, 2**702), (2**700 + 1, 2**702),
-]  # fmt: skip
-FRACTIONS = [
-    (1, 2),
-    (1, 3),
-    (2, 3),
-    (3, 7),
-    (5, 8),
-    (1, 1000003),
-    (10**40 + 1, 10**41 + 9),
-    (4 * 3**80 + 1, 9 * 3**80),
+    pytest.param(2**200 + 1, 2**202, id="1/4+"),
+    pytest.param(2**200 - 1, 2**202, id="1/4-"),
+    pytest.param(3**130 - 1, 3**130, id="1-"),
+    pytest.param(2**700 + 1, 2**702, id="1/4+ closer"),
+    pytest.param(3**441 - 1, 3**441, id="1- closer"),
 ]
+FRACTIONS = [
+    (1, 2), (1, 3), (2, 3), (3, 7), (5, 8), (1, 1000003),
+    pytest.param(10**40 + 1, 10**41 + 9, id="large"),
+    pytest.param(4 * 3**80 + 1, 9 * 3**80, id="4/9+"),
+]  # fmt: skip
+
+
+steady = settings(deadline=None, derandomize=True)  # the same cases in every run
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,7 @@ def text_of(bits):
 # Bits
 
 
+@steady
 @given(st.text("01", min_size=1, max_size=100), st.data())
 def test_bits_hold_exactly_their_digits(text, data):
     bits = Bits.from_digits(text)
@@ -207,6 +209,7 @@ irrational = coprime.filter(
 )
 
 
+@steady
 @given(irrational, st.integers(1, 5000))
 def test_both_ways_agree_for_any_fraction(x, n):
     p, q = x.numerator, x.denominator
@@ -228,10 +231,10 @@ def test_precision_is_raised_until_the_ball_proves_the_last_digit(monkeypatch):
     precision = roots._precision
     monkeypatch.setattr(roots, "_GUARD_BITS", 1)
     monkeypatch.setattr(roots, "_precision", lambda bits: used.append(bits) or precision(bits))
-    for p, q in [(1, 2), (3, 7), *ALMOST_SQUARES]:
+    for p, q in [(1, 2), (3, 7), (71, 226), (2**200 + 1, 2**202), (3**130 - 1, 3**130)]:
         for n in range(8, 400, 8):
             assert text_of(sqrt_bits(p, q, n)) == f"{isqrt((p << 2 * n) // q):0{n}b}"
-    assert len(used) > 8 * 49, "no ball was ever too wide"
+    assert len(used) > 5 * 49, "no ball was ever too wide"
 
 
 def test_precision_is_left_as_it_was():
@@ -286,7 +289,7 @@ def check_runs(text):
     assert run_length_counts(~bits, 1).to_dict() == run_length_counts(bits).to_dict()
 
 
-@settings(deadline=None)
+@steady
 @given(patterns)
 @example("0")
 @example("1")
@@ -399,7 +402,7 @@ def test_formula_equals_the_digits_in_runs_of_hundreds(p, q):
     assert max(lengths.max(), max(map(len, text.split("0")))) > 75
 
 
-@settings(deadline=None, max_examples=50)
+@settings(steady, max_examples=50)
 @given(irrational, st.integers(1, 1500))
 def test_formula_equals_the_digits_for_any_fraction(x, n):
     p, q = x.numerator, x.denominator

@@ -1,12 +1,16 @@
 """The workflow files: valid for GitHub, least rights, and what they call exists."""
 
 import re
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import check_jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
+
+from tools.cells import setup_cell
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -27,9 +31,9 @@ WRITES = {
 
 def complaints(schema, *files):
     """Check files against a schema that check-jsonschema brings along; return what it says."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
-    done = subprocess.run([*command, *files], capture_output=True, text=True)
-    return done.stdout + done.stderr if done.returncode else ""
+    arguments = ["--builtin-schema", f"vendor.{schema}", *map(str, files)]
+    result = CliRunner().invoke(check_jsonschema.main, arguments)
+    return result.output if result.exit_code else ""
 
 
 def unpinned(text):
@@ -140,13 +144,83 @@ def test_shell_in_workflows_parses():
         assert done.returncode == 0, done.stderr
 
 
-def test_published_tag_is_the_one_that_set_up_cells_install():
-    """The tag that the workflow reads out of pyproject.toml, by running its own command."""
-    script = next(step["run"] for step in jobs()["publish.yml", "tag"]["steps"] if "run" in step)
-    line = next(line for line in script.splitlines() if line.startswith("tag="))
-    done = subprocess.run(
-        ["bash", "-c", f"{line}; echo $tag"], cwd=ROOT, capture_output=True, text=True
-    )
-    from tools.notebook import setup_cell
+# The scripts, run for real
 
-    assert f'@{done.stdout.strip()}"' in setup_cell()
+
+def tag_script():
+    """Return the script of the job that tags a version."""
+    return next(step["run"] for step in jobs()["publish.yml", "tag"]["steps"] if "run" in step)
+
+
+def git(folder, *arguments):
+    someone = ["-c", "user.name=someone", "-c", "user.email=someone@localhost"]
+    command = ["git", "-C", folder, *someone, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def change(tree, name, text):
+    (tree / name).parent.mkdir(exist_ok=True)
+    (tree / name).write_text(text, encoding="utf-8")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--message=change")
+
+
+def publish(tree):
+    """Run the script as GitHub does; return its exit status and the tags on the server."""
+    command = ["bash", "-e", "-c", tag_script()]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
+    return done.returncode, git(tree.parent / "origin", "tag")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A small repository with a server to push to."""
+    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "origin"], check=True)
+    subprocess.run(["git", "init", "--quiet", tmp_path / "tree"], check=True)
+    git(tmp_path / "tree", "remote", "add", "origin", tmp_path / "origin")
+    change(tmp_path / "tree", "src/engine.py", "x = 1\n")
+    change(tmp_path / "tree", "pyproject.toml", '[project]\nname = "x"\nversion = "0.1.0"\n')
+    return tmp_path / "tree"
+
+
+def test_version_is_tagged_once_and_only_while_the_package_stays(tree):
+    assert publish(tree) == (0, ["v0.1.0"])
+    change(tree, "README.md", "other words\n")
+    assert publish(tree) == (0, ["v0.1.0"])
+    change(tree, "src/engine.py", "x = 2\n")
+    assert publish(tree) == (1, ["v0.1.0"])
+    change(tree, "pyproject.toml", '[project]\nname = "x"\nversion = "0.2.0"\n')
+    assert publish(tree) == (0, ["v0.1.0", "v0.2.0"])
+
+
+def test_published_tag_is_the_one_that_set_up_cells_install():
+    line = next(line for line in tag_script().splitlines() if line.startswith("tag="))
+    command = ["bash", "-c", f"{line}; echo $tag"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert setup_cell().endswith(f'@{done.stdout.strip()}"')
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [
+        (["chromium"], ["make test"]),
+        (["google-chrome"], ["make test"]),
+        (
+            [],
+            ["apt-get update", "apt-get install -y --no-install-recommends chromium", "make test"],
+        ),
+    ],
+)
+def test_ci_fetches_a_browser_only_where_there_is_none(tmp_path, present, expected):
+    """Run it where apt-get, make and the browsers only write down that they were called."""
+    for tool in ("bash", "dirname", "env"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    record = f'#!/bin/sh\necho "${{0##*/}} $*" >> {tmp_path}/calls\n'
+    scripts = dict.fromkeys(["apt-get", "make", *present], record) | {
+        "sudo": '#!/bin/sh\nexec "$@"\n'
+    }
+    for name, text in scripts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    subprocess.run([ROOT / ".ci" / "run"], env={"PATH": str(tmp_path)}, check=True)
+    assert (tmp_path / "calls").read_text(encoding="utf-8").splitlines() == expected

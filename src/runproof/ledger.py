@@ -47,6 +47,15 @@ class Claim:
         condition = f" Condition: {self.condition}" if self.condition else ""
         return f"Verdict {self.id}: {self.verdict}.{condition}\nEvidence: {self.evidence}"
 
+    def _repr_html_(self):
+        condition = f" Condition: {escape(self.condition)}." if self.condition else ""
+        return (
+            f'<div class="runproof-verdict {self.verdict.split()[-1]}" '
+            'style="border-left:4px solid;padding:.2em 1em">'
+            f"Claim: {escape(self.claim)}.<br><strong>{MARKS[self.verdict]} Verdict {self.id}: "
+            f"{self.verdict}.</strong>{condition}<br>Evidence: {escape(self.evidence)}.</div>"
+        )
+
 
 def rows_of(output):
     """Return the rows that a notebook output carries.
