@@ -1,5 +1,6 @@
 """What all tests share: no network, patient notebooks, and a tree that stays clean."""
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from nbval.plugin import IPyNbCell
 from tools.notebook import kernel_environment
 
 ROOT = Path(__file__).resolve().parents[1]
+TREE = pytest.StashKey()
 
 # nbval waits this long for outputs that arrive after a cell's reply; 5 s is too short on a
 # busy machine.
@@ -19,13 +21,15 @@ os.environ.update(kernel_environment())
 
 
 def tree_state(root):
-    """Return what git sees in a working tree: changed and untracked files, with their content."""
-    git = ["git", "-C", str(root)]
-    status = subprocess.run(
-        [*git, "status", "--porcelain", "--untracked-files=all"], capture_output=True, text=True, check=True
-    ).stdout
-    diff = subprocess.run([*git, "diff", "HEAD"], capture_output=True, check=False).stdout
-    return status, hash(diff)
+    """Return the hash of every file in a working tree that git does not ignore."""
+
+    def git(*arguments):
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    names = git("ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    files = [root / name for name in names if (root / name).is_file()]
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def _is_worker(config):
@@ -40,10 +44,10 @@ def pytest_sessionstart(session):
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
     config = session.config
-    if not _is_worker(config) and tree_state(ROOT) != config.stash[TREE]:
+    if _is_worker(config):
+        return
+    before, after = config.stash[TREE], tree_state(ROOT)
+    if changed := sorted(str(path) for path, _ in before.items() ^ after.items()):
         reporter = config.pluginmanager.get_plugin("terminalreporter")
-        reporter.write_line("ERROR: the tests changed the working tree; see git status", red=True)
+        reporter.write_line(f"ERROR: the tests changed the working tree: {changed}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-TREE = pytest.StashKey()

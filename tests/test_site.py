@@ -1,6 +1,8 @@
 """The built site in a real browser: every page in light, in dark, and on a narrow phone."""
 
+import itertools
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -67,9 +69,10 @@ def test_every_chapter_has_a_page():
 
 
 def test_index_leads_to_the_home_page(contexts, site):
-    with visit(contexts["light"], site, "", MODES["light"]) as seen:
-        seen.page.wait_for_url(f"{site.origin}/book/index.html")
-        assert seen.page.locator("h1:visible").count() == 1
+    page = contexts["light"].new_page()
+    page.goto(f"{site.origin}/")
+    page.wait_for_url(f"{site.origin}/book/index.html")
+    page.close()
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -90,7 +93,8 @@ def found_by_search(context, site, word):
         seen.page.locator("dialog[open] input[type=search]").fill(word)
         seen.page.keyboard.press("Enter")
         seen.page.wait_for_url("**/search.html?q=*")
-        seen.page.locator("#search-results .search-summary:has-text('matching')").wait_for()
+        done = re.compile("finished|did not match")
+        seen.page.locator("#search-results .search-summary", has_text=done).wait_for()
         hrefs = seen.page.locator("#search-results ul.search a").evaluate_all(
             "a => a.map(a => a.href)"
         )
@@ -101,9 +105,11 @@ def found_by_search(context, site, word):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_launch_menu_opens_within_the_window(contexts, site, mode):
+def test_launch_buttons_open_within_the_window(contexts, site, mode):
     with visit(contexts[mode], site, CHAPTERS[0], MODES[mode]) as seen:
-        seen.page.locator(".dropdown-launch-buttons > button").click()
+        menu = seen.page.locator(".dropdown-launch-buttons > button")
+        if menu.is_visible():  # on a narrow screen; elsewhere the buttons stand in the open
+            menu.click()
         for name in ("Colab", "Binder"):
             box = seen.page.get_by_role("link", name=name).bounding_box()
             assert box["x"] >= 0
@@ -130,17 +136,20 @@ def test_copy_button_copies_the_cell(contexts, site):
 
 
 # For each rule, pages that break this rule and no other.
-GOOD = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A page</title>
+GOOD = """\
+<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A page</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
 <script>document.documentElement.dataset.theme = localStorage.getItem("theme")</script>
 <style>html[data-theme=dark] { background: #111; color: #eee }
-html[data-theme=dark] a { color: #9cf }</style></head><body><main><h1>A page</h1><p><a href="#top">A link</a></p>%s</main></body></html>"""
+html[data-theme=dark] a { color: #9cf }</style></head>
+<body><main><h1>A page</h1><p><a href="#top">A link</a></p>%s</main></body></html>"""
 PALE = '<p style="background:#fff;color:#bbb">pale</p>'
-WIDE = '<div style="width:900px">wide</div>'
+WIDE = f'<div style="width:900px">{"wide " * 30}</div>'
 BAD = [
     ("no_error_in_the_console", GOOD % "<script>nothing()</script>"),
     ("no_error_in_the_console", GOOD % "<script>console.error('oh')</script>"),
-    ("no_other_host", GOOD % '<img alt="A dot" style="display:none" src="http://192.0.2.1/x.png">'),
+    ("no_other_host", GOOD % '<p style="background:url(http://192.0.2.1/x.png)">A dot</p>'),
+    ("no_other_host", GOOD % '<script src="https://192.0.2.1/x.js"></script>'),
     ("no_other_host", GOOD % "<script>fetch('https://example.org/x').catch(e => e)</script>"),
     ("nothing_missing", GOOD % '<script src="missing.js"></script>'),
     ("color_mode", (GOOD % "").replace('localStorage.getItem("theme")', '"sepia"')),
@@ -153,11 +162,12 @@ BAD = [
     ),
     ("math_typeset", GOOD % "<mjx-merror>Undefined control sequence</mjx-merror>"),
     ("math_typeset", GOOD % r"<p>Left as \(x^2\) it was.</p>"),
+    ("math_typeset", GOOD % "<p>Sums of $f(2^k t)$, 1946.</p>"),
     ("math_typeset", GOOD % "<p>See {cite}`knuth`.</p>"),
     ("accessible", GOOD % PALE),
     ("accessible", GOOD % f"<details><summary>Solution</summary>{PALE}</details>"),
     ("accessible in dark", (GOOD % "").replace("a { color: #9cf }", "a { color: #333 }")),
-    ("accessible on phone", GOOD % f'<div style="overflow-x:auto">{WIDE}</div>'),
+    ("accessible in phone", GOOD % f'<div style="overflow-x:auto">{WIDE}</div>'),
     ("no_sideways_scroll", GOOD % WIDE),
     ("no_sideways_scroll", GOOD % f'<div style="overflow:hidden">{WIDE}</div>'),
     ("images", GOOD % '<img alt="" src="dot.svg">'),
@@ -188,24 +198,29 @@ def bad_site(tmp_path_factory):
         yield served
 
 
-def modes_of(rule):
-    return {mode for mode, rules in RULES.items() if rule in [r.__name__ for r in rules]}
+def complaints_about(context, site, path, mode, html):
+    """Write a page and ask every rule about it, past the browser's cache."""
+    (site.html / path).write_text(html)
+    return complaints(context, site, f"{path}?{next(FRESH)}", mode)
+
+
+FRESH = itertools.count()
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_good_page_has_no_complaint(contexts, bad_site, mode):
-    (bad_site.html / "good.html").write_text(GOOD % "")
-    assert complaints(contexts[mode], bad_site, "good.html", mode) == {}
+    assert complaints_about(contexts[mode], bad_site, "good.html", mode, GOOD % "") == {}
 
 
-@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("rule", "html"), BAD)
-def test_bad_page_is_found_by_its_rule(contexts, bad_site, mode, rule, html):
-    rule, _, only = rule.replace(" on ", " in ").partition(" in ")
-    expected = {only} if only else modes_of(rule)
-    (bad_site.html / "bad.html").write_text(html)
-    found = complaints(contexts[mode], bad_site, "bad.html", mode)
-    assert set(found) == ({rule} if mode in expected else set())
+def test_bad_page_is_found_by_its_rule(contexts, bad_site, rule, html):
+    rule, _, mode = rule.partition(" in ")
+    mode = mode or first_mode(rule)
+    assert set(complaints_about(contexts[mode], bad_site, "bad.html", mode, html)) == {rule}
+
+
+def first_mode(name):
+    return next(mode for mode, rules in RULES.items() if name in [r.__name__ for r in rules])
 
 
 def test_good_launch_buttons_pass(contexts, bad_site):
@@ -233,8 +248,7 @@ def test_changed_download_is_found(contexts, bad_site):
 
 
 def launch_complaints(contexts, site, html):
-    (site.html / "notebooks" / "n.html").write_text(GOOD % html)
-    return complaints(contexts["light"], site, "notebooks/n.html", "light")
+    return complaints_about(contexts["light"], site, "notebooks/n.html", "light", GOOD % html)
 
 
 def test_page_that_does_not_load_is_found(contexts, bad_site):

@@ -40,6 +40,7 @@ def main():
             for page in wanted:
                 name = page.removesuffix(".html").replace("/", "-")
                 with visit(context, site, page, mode) as seen:
+                    seen.page.wait_for_timeout(600)  # menus that slide into place
                     target = folder / f"{name}-{mode.width}-{mode.theme}.png"
                     seen.page.screenshot(path=target, full_page=True)
             context.close()

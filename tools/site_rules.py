@@ -239,12 +239,14 @@ MATH = r"""() => {
     }
     for (const error of document.querySelectorAll("mjx-merror"))
         wrong.push("formula with an error: " + error.textContent.slice(0, 60));
-    const raw = /\\\(|\\\[|\$\$|\\begin\{|\{(cite|ref|doc|math|include|grid)[^}]*\}|^:::/m;
+    const tex = /\\\(|\\\[|\$\$|\$[^$\n]*[\\^_][^$\n]*\$|\\begin\{/;
+    const myst = /\{(cite|ref|doc|math|include|grid)[^}]*\}|^:::/m;
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const node = walker.currentNode;
         if (node.parentElement.closest("pre, code, script, style, .math")) continue;
-        if (raw.test(node.data)) wrong.push("raw markup: " + node.data.trim().slice(0, 60));
+        if (tex.test(node.data) || myst.test(node.data))
+            wrong.push("raw markup: " + node.data.trim().slice(0, 60));
     }
     return wrong;
 }"""
@@ -284,8 +286,9 @@ AXE = """async () => {
     repeated.forEach(e => e.replaceWith(e.textContent));
     const structure = {rules: {"color-contrast": {enabled: false}}};
     const contrast = {runOnly: ["color-contrast"]};
-    const found = [await axe.run(document, structure), await axe.run([...looks.values()], contrast)];
-    return found.flatMap(part => part.violations);
+    const whole = await axe.run(document, structure);
+    const parts = await axe.run([...looks.values()], contrast);
+    return [...whole.violations, ...parts.violations];
 }"""
 
 

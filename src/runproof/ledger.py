@@ -161,7 +161,9 @@ def html_table(claims, caption="Claims and computed verdicts"):
     str
         HTML. The verdict is text; the mark beside it only repeats it.
     """
-    header = "".join(f'<th scope="col">{name}</th>' for name in ("#", "Claim", "Verdict", "Evidence"))
+    header = "".join(
+        f'<th scope="col">{name}</th>' for name in ("#", "Claim", "Verdict", "Evidence")
+    )
     rows = "".join(_html_row(row) for row in claims)
     return (
         '<div class="runproof-ledger" style="overflow-x:auto" tabindex="0" role="region" '

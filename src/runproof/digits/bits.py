@@ -95,9 +95,11 @@ def _padding(n):
 
 
 def cut_to_bits(packed, n):
-    """Cut an array of our own to n digits, clear the padding and wrap it."""
+    """Cut bytes to n digits, clear the bits after them, and wrap what is left."""
     packed = packed[: -(-n // 8)]
-    packed[-1] &= 0xFF ^ _padding(n)
+    if packed[-1] & _padding(n):
+        packed = packed.copy()
+        packed[-1] &= 0xFF ^ _padding(n)
     return Bits(packed, n)
 
 

@@ -53,10 +53,10 @@ def sqrt_bits(p, q, n, method="flint"):
     require_memory_for_root(n, method)
     size = -(-n // 8)  # whole bytes: the digits then need no shift
     if method == "flint":
-        packed = _to_bytes(_certified_root(p, q, 8 * size), size)
+        root = _certified_root(p, q, 8 * size)
     else:
         root = gmpy2.isqrt((gmpy2.mpz(p) << 16 * size) // q)
-        packed = np.frombuffer(int(root).to_bytes(size, "big"), np.uint8).copy()
+    packed = np.frombuffer(int(root).to_bytes(size, "big"), np.uint8)
     return cut_to_bits(packed, n)
 
 
@@ -99,16 +99,3 @@ def _ceiling(radius, exponent):
     mantissa, power = map(int, radius.man_exp())
     shift = power - int(exponent)
     return mantissa << shift if shift >= 0 else -(-mantissa >> -shift)
-
-
-def _to_bytes(number, size):
-    """Return the last `size` bytes of an fmpz, in pieces: they go by way of text."""
-    packed = np.empty(size, np.uint8)
-    piece = max(1 << 16, -(-size // 8))
-    mask = (flint.fmpz(1) << 8 * piece) - 1
-    for stop in range(size, 0, -piece):
-        start = max(0, stop - piece)
-        low = int(number & mask).to_bytes(piece, "big")
-        packed[start:stop] = np.frombuffer(low, np.uint8)[start - stop :]
-        number >>= 8 * piece
-    return packed
