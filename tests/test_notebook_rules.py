@@ -266,6 +266,7 @@ BAD = [
     ("axis-labels", edit("ylabel='y'", "title='y'"), "without both labels"),
     ("headings", edit("# How large is it?", "How large is it?"), "begin with the title"),
     ("headings", text("# Another"), "second H1"),
+    ("headings", edit("# How large is it?", "# How large is $x$?"), "title has a formula"),
     ("headings", text("#### Deep"), "jumps from H2 to H4"),
     ("headings", text("Words.\n\n### Inside"), "stands inside a cell"),
     ("words", text("This is simply true."), "'simply'"),

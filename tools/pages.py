@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import shutil
 import sys
 from contextlib import contextmanager
 from html import escape
@@ -106,7 +108,7 @@ def ledger_page(root=ROOT):
             nb = read_notebook(root / path)
             if claims := ledger_claims(nb):
                 verdicts += [row["verdict"] for row in claims]
-                table = html_table(claims, caption=f"Claims of: {title(nb)}")
+                table = _link_sources(html_table(claims, caption=f"Claims of: {title(nb)}"))
                 sections.append(f"## [{title(nb)}](../{path})\n\n{table}\n")
     counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
     summary = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
@@ -129,7 +131,11 @@ def speed_page(root=ROOT):
 
 
 def write_pages(root=ROOT):
-    """Write every generated page; return the number of files that changed."""
+    """Write every generated page; return the number of files that changed.
+
+    When a card changes, a title may have: the built site is removed, because Sphinx would
+    leave the old title in the sidebar of every page that did not change.
+    """
     grid, pictures = cards_page(root)
     texts = {
         "cards.md": grid,
@@ -140,7 +146,16 @@ def write_pages(root=ROOT):
     files = pictures | {name: text.encode() for name, text in texts.items()}
     folder = root / "book" / "_generated"
     folder.mkdir(exist_ok=True)
-    return sum(_write_if_changed(folder / name, content) for name, content in files.items())
+    changed = [name for name, content in files.items() if _write_if_changed(folder / name, content)]
+    if "cards.md" in changed:
+        shutil.rmtree(root / "_build", ignore_errors=True)
+    return len(changed)
+
+
+def _link_sources(table):
+    """Let each source of a ledger lead to the references."""
+    link = r'<small>[<a href="cite.html#references">\1</a>]</small>'
+    return re.sub(r"<small>\[(\w+)\]</small>", link, table)
 
 
 def _outputs(nb):
@@ -179,22 +194,14 @@ def _benchmark(result):
             f"{machine['memory_gb']} GB, Python {machine['python']}; {packages}. "
             f"Command: `{result['command']}`.\n",
             _table(
-                [
-                    "Case",
-                    "Ours (min to max)",
-                    "Against",
-                    "Its time (min to max)",
-                    "Ratio",
-                    "Memory",
-                    "Note",
-                ],
+                ["Case", "Ours", "Against", "Its time", "Ratio", "Memory", "Note"],
                 [row for case in result["rows"] for row in _case_rows(case)],
                 f"Times: {result['title']}",
             ),
             _table(
                 ["Target", "Measured", "Met"],
                 [
-                    [t["target"], t["measured"], "yes" if t["met"] else "no"]
+                    [escape(t["target"]), escape(t["measured"]), "yes" if t["met"] else "no"]
                     for t in result["targets"]
                 ],
                 f"Targets: {result['title']}",
@@ -210,19 +217,19 @@ def _case_rows(case):
     for peer in peers:
         against = ["", "", ""]
         if peer:
-            against = [peer["name"], _timing(peer), f"{_three_digits(peer['ratio'])}×"]
-        yield [case["case"], ours, *against, memory, case.get("note") or ""]
+            against = [escape(peer["name"]), _timing(peer), f"{_three_digits(peer['ratio'])}×"]
+        yield [escape(case["case"]), ours, *against, memory, escape(case.get("note") or "")]
 
 
 def _timing(t):
-    return (
-        f"{_seconds(t['median'])} ({_seconds(t['min'])} to {_seconds(t['max'])}, {t['runs']} runs)"
-    )
+    runs = "1 run" if t["runs"] == 1 else f"{t['runs']} runs"
+    spread = f"{_seconds(t['min'])} to {_seconds(t['max'])}, {runs}"
+    return f"{_seconds(t['median'])}<br><small>{spread}</small>"
 
 
 def _table(header, rows, caption):
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(x)}</td>" for x in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{x}</td>" for x in row) + "</tr>" for row in rows)
     return (
         f'<div style="overflow-x:auto" tabindex="0" role="region" aria-label="{escape(caption)}">'
         f'<table class="table"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'

@@ -190,7 +190,7 @@ def _plain(source):
 
 
 def heading_levels(nb, path):
-    """One H1, in the first cell; levels do not skip; an H2 or H3 begins its cell."""
+    """One H1, in the first cell, in words; levels do not skip; an H2 or H3 begins its cell."""
     first = nb.cells[0] if nb.cells else None
     if first is None or first.cell_type != "markdown" or not first.source.startswith("# "):
         yield "cell 1: must be Markdown and begin with the title (# Title)"
@@ -201,6 +201,8 @@ def heading_levels(nb, path):
         begins = nb.cells[i].source.lstrip().startswith("#" * level + " ")
         if level in (2, 3) and not (begins and title == next(headings(nb.cells[i].source))[1]):
             yield at(nb, i, f"the heading {title!r} stands inside a cell; begin a cell with it")
+    if found and "$" in found[0][2]:
+        yield "cell 1: the title has a formula, which the tab and the search cannot show; use words"
     for (_, above, _), (i, level, title) in pairwise(found):
         if level > above + 1:
             yield at(nb, i, f"{title!r} jumps from H{above} to H{level}; do not skip a level")
