@@ -197,7 +197,8 @@ def test_random_stretches_are_the_digits_of_one_number(monkeypatch, n):
     monkeypatch.setattr(engine, "_STRETCH", 1000)
     monkeypatch.setattr(engine, "_BLOCK", 304)
     x = Bits.from_digits(digits_of_the_stretches(n, np.random.default_rng(8)))
-    assert digit_correlation(239, 211, n, 8) == digit_correlation(239, 211, n, x=x)
+    # As text, because two digits may be equal, and the correlation then nan.
+    assert repr(digit_correlation(239, 211, n, 8)) == repr(digit_correlation(239, 211, n, x=x))
 
 
 def digits_of_the_stretches(n, rng):

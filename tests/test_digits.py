@@ -25,7 +25,6 @@ from runproof import digits
 from runproof.datasets import data_dir
 from runproof.digits import (
     Bits,
-    _checks,
     _command,
     first_occurrences,
     formula,
@@ -510,17 +509,6 @@ def test_other_bad_arguments_are_refused():
 def test_a_request_that_cannot_fit_is_refused_with_an_estimate(call):
     with pytest.raises(MemoryError, match=r"would take about [\d,.]+ GB .* only [\d,.]+ GB are"):
         call(10**16)
-
-
-def test_memory_left_in_a_container_counts(monkeypatch, tmp_path):
-    files = {"memory.max": "3000\n", "memory.current": "1000\n", "memory.stat": "inactive_file 50"}
-    monkeypatch.setattr(_checks, "Path", lambda _: tmp_path)
-    free = _checks._available_memory()
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    assert _checks._available_memory() == 2050
-    (tmp_path / "memory.max").write_text("max\n")
-    assert _checks._available_memory() > free / 2
 
 
 # The command line

@@ -235,3 +235,10 @@ def test_kernels_of_the_tests_reach_no_network():
     """nbval's kernels start with this folder, whose profile blocks the network."""
     startup = Path(os.environ["IPYTHONDIR"]) / "profile_default" / "startup"
     assert any("socket" in path.read_text(encoding="utf-8") for path in startup.glob("*.py"))
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_python_files_are_linted_and_formatted(command):
+    ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
+    done = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -171,12 +171,10 @@ def _demote(markdown):
     return "\n".join(lines)
 
 
-def _seconds(value):
-    """Three significant digits, in the unit that reads best."""
-    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
-        if value * factor >= 1:
-            return f"{_three_digits(value * factor)} {unit}"
-    return f"{_three_digits(value * 1e9)} ns"
+def _unit(value):
+    """Return the factor and the name of the unit in which a number of seconds reads best."""
+    units = ((1, "s"), (1e3, "ms"), (1e6, "µs"))
+    return next((unit for unit in units if value * unit[0] >= 1), (1e9, "ns"))
 
 
 def _three_digits(value):
@@ -218,20 +216,28 @@ def _case_rows(case):
         against = ["", "", ""]
         if peer:
             against = [escape(peer["name"]), _timing(peer), f"{_three_digits(peer['ratio'])}×"]
-        yield [escape(case["case"]), ours, *against, memory, escape(case.get("note") or "")]
+        yield [
+            f"{escape(case['case'])}<br><small>runs: {case['ours_s']['runs']}</small>",
+            ours,
+            *against,
+            memory,
+            escape(case.get("note") or ""),
+        ]
 
 
 def _timing(t):
-    runs = "1 run" if t["runs"] == 1 else f"{t['runs']} runs"
-    spread = f"{_seconds(t['min'])} to {_seconds(t['max'])}, {runs}"
-    return f"{_seconds(t['median'])}<br><small>{spread}</small>"
+    factor, unit = _unit(t["median"])
+    median, low, high = (_three_digits(t[key] * factor) for key in ("median", "min", "max"))
+    spread = f"{low} to {high}" if t["runs"] > 1 else "one run"
+    return f"{median} {unit}<br><small>{spread}</small>"
 
 
 def _table(header, rows, caption):
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
     body = "".join("<tr>" + "".join(f"<td>{x}</td>" for x in row) + "</tr>" for row in rows)
     return (
-        f'<div style="overflow-x:auto" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        '<div class="runproof-speed" style="overflow-x:auto" tabindex="0" role="region" '
+        f'aria-label="{escape(caption)}">'
         f'<table class="table"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>\n"
     )

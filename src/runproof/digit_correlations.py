@@ -18,6 +18,7 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
+from runproof.checks import whole_number
 from runproof.digits import Bits
 
 __all__ = [
@@ -123,7 +124,7 @@ def digit_correlation(p, q, n, random_state=None, *, x=None, n_jobs=None, progre
     Mathematics 47 (1946), 33-49: the central limit theorem behind the standard error.
     """
     p, q = _multipliers(p, q)
-    n = _whole_number("n", n, 2)
+    n = whole_number("n", n, 2)
     if x is None:
         counts = _count_random(p, q, n, _generator(random_state), n_jobs, progress)
     elif random_state is None:
@@ -211,7 +212,7 @@ def product_autocovariance(p, q, max_lag):
 
     """
     p, q = _multipliers(p, q)
-    max_lag = _whole_number("max_lag", max_lag, 0)
+    max_lag = whole_number("max_lag", max_lag, 0)
     starts, widths, signs, total = _pieces(p, q)
     deviations = signs - (widths * signs).sum() / total
     middles = 2 * starts + widths  # twice the place, so that halves stay whole
@@ -313,7 +314,7 @@ def multiple_bits(x, p, n):
         If an argument is not as described, or if `x` ends so early that digit n of pX is
         not settled.
     """
-    x, p, n = _check_bits("x", x), _whole_number("p", p, 1), _whole_number("n", n, 1)
+    x, p, n = _check_bits("x", x), whole_number("p", p, 1), whole_number("n", n, 1)
     carry = _carry_after(x, p, n)
     number = gmpy2.f_mod_2exp(p * _integer(x.packed, n) + carry, n) << -n % 8
     packed = np.frombuffer(gmpy2.to_binary(number)[2:], np.uint8)[::-1]
@@ -347,19 +348,8 @@ def bit_correlation(a, b):
 # Checks
 
 
-def _whole_number(name, value, minimum):
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(
-            f"{name} must be a whole number (int), got {value!r} of type {type(value).__name__}"
-        )
-    value = int(value)
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}")
-    return value
-
-
 def _reduced(p, q):
-    p, q = _whole_number("p", p, 1), _whole_number("q", q, 1)
+    p, q = whole_number("p", p, 1), whole_number("q", q, 1)
     common = math.gcd(p, q)
     return p // common, q // common
 

@@ -20,9 +20,9 @@ import pandas as pd
 from tqdm import tqdm
 
 import runproof.digits
-from runproof.digits._checks import fraction, whole_number
+from runproof.checks import whole_number
 from runproof.digits.formula import run_lengths_by_formula
-from runproof.digits.roots import BYTES_PER_DIGIT, require_memory_for_root, sqrt_bits
+from runproof.digits.roots import BYTES_PER_DIGIT, fraction, require_memory_for_root, sqrt_bits
 from runproof.digits.runs import first_occurrences, records_among
 
 

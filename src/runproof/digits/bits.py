@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runproof.digits._checks import require_memory, whole_number
+from runproof.checks import require_memory, whole_number
 
 
 @dataclass(frozen=True, eq=False, repr=False)

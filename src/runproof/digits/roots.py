@@ -1,5 +1,6 @@
 """Binary digits of square roots, by two independent ways."""
 
+import math
 from contextlib import contextmanager
 from itertools import count
 
@@ -7,13 +8,25 @@ import flint
 import gmpy2
 import numpy as np
 
-from runproof.digits._checks import fraction, require_memory, whole_number
+from runproof.checks import require_memory, whole_number
 from runproof.digits.bits import cut_to_bits
 
 # Peak memory in bytes per digit, measured from 10^8 to 10^10 digits, rounded up.
 BYTES_PER_DIGIT = {"flint": 0.8, "isqrt": 1.2}
 _BASE_MEMORY = 1 << 26
 _GUARD_BITS = 64
+
+
+def fraction(p, q):
+    """Return p and q as coprime ints, 0 < p < q, with sqrt(p / q) irrational."""
+    p, q = whole_number("p", p, 1), whole_number("q", q, 1)
+    if p >= q:
+        raise ValueError(f"p must be smaller than q, got p={p}, q={q}")
+    if math.gcd(p, q) != 1:
+        raise ValueError(f"p and q must be coprime, got p={p}, q={q} with gcd {math.gcd(p, q)}")
+    if gmpy2.is_square(p) and gmpy2.is_square(q):
+        raise ValueError(f"p/q must not be the square of a fraction, got p={p}, q={q}")
+    return p, q
 
 
 def sqrt_bits(p, q, n, method="flint"):

@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 import pandas as pd
 
-from runproof.digits._checks import whole_number
+from runproof.checks import whole_number
 from runproof.digits.bits import Bits
 
 _BLOCK_BYTES = 1 << 18  # digits are looked at in blocks that stay in cache
