@@ -644,6 +644,8 @@ def test_an_interrupted_run_stops_and_leaves_nothing(signum, status, tmp_path):
     run = subprocess.Popen(
         command("records", "--digits", "3e8", "--out", tmp_path / "r.csv"),
         stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # A shell that starts the tests in the background has Ctrl-C ignored by all below it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     shown = ""
     while "square root to" not in shown:
