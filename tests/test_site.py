@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 from tools import site_rules
 from tools.pages import read_notebook, title, toc_notebooks
@@ -123,6 +123,38 @@ def test_phone_menu_lists_the_chapters(contexts, site):
         for chapter in CHAPTERS:
             seen.page.locator(f"dialog[open] a[href$='{Path(chapter).name}']").wait_for()
         assert site_rules.accessible(seen) == []
+
+
+def plays(page, media):
+    """Press play as a keyboard user does, and tell whether time advances."""
+    media.scroll_into_view_if_needed()
+    media.focus()
+    media.press("Space")
+    advanced = "media => !media.paused && media.currentTime > 0.2"
+    try:
+        page.wait_for_function(advanced, arg=media, timeout=10_000)
+    except TimeoutError:
+        return False
+    media.press("Space")
+    return media.evaluate("media => media.paused")
+
+
+def test_every_sound_and_film_plays(contexts, site):
+    films = 0
+    for chapter in CHAPTERS:
+        with visit(contexts["light"], site, chapter, MODES["light"]) as seen:
+            for media in seen.page.query_selector_all("audio, video"):
+                assert plays(seen.page, media), (
+                    f"{chapter}: {media.evaluate('m => m.outerHTML')[:99]}"
+                )
+                films += media.evaluate("media => media.tagName") == "VIDEO"
+    assert films > 0
+
+
+def test_sound_that_does_not_play_is_found(contexts, bad_site):
+    (bad_site.html / "mute.html").write_text(GOOD % '<audio controls src="dot.svg"></audio>')
+    with visit(contexts["light"], bad_site, "mute.html", MODES["light"]) as seen:
+        assert not plays(seen.page, seen.page.query_selector("audio"))
 
 
 def test_copy_button_copies_the_cell(contexts, site):
