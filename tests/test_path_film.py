@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 
 import imageio_ffmpeg
 import mpmath
@@ -187,3 +188,10 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
     assert "error: t must be from 1 to 1e7" in capsys.readouterr().err
     assert path_film.main(["--t", "50", "--out", str(tmp_path / "a.gif")]) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_missing_ffmpeg_says_what_to_install(path, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(ImportError, match=r"pip install 'runproof\[film\]'"):
+        small(path, tmp_path / "f.mp4")
+    assert list(tmp_path.iterdir()) == []

@@ -29,11 +29,6 @@ from tqdm import tqdm
 
 from runproof import sound
 
-try:
-    import imageio_ffmpeg
-except ImportError as error:
-    raise ImportError("films need ffmpeg: pip install 'runproof[film]'") from error
-
 __all__ = ["captions", "eta_path", "make_film", "path_sound", "reveal"]
 
 _PAPER, _INK, _DIM, _GRID = "#0E1218", "#EDEAE2", "#A9B0B8", "#262E38"
@@ -233,13 +228,13 @@ def make_film(
     ):
         raise ValueError(f"places must ascend from 1 to at most {len(path)}")
     places = np.concatenate([places, np.full(max(0, frames - len(places)), places[-1])])[:frames]
-    captions_text = _web_vtt(cues)
+    captions_text, ffmpeg = _web_vtt(cues), _ffmpeg()
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
         film, still, vtt, track = (
             Path(folder) / f"film{e}" for e in (".mp4", ".png", ".vtt", ".wav")
         )
         sound.write(track, audio)
-        writer = imageio_ffmpeg.write_frames(
+        writer = ffmpeg.write_frames(
             str(film), size, fps=fps, codec="libx264", quality=None, audio_path=str(track),
             audio_codec="aac",
             ffmpeg_log_level="error", output_params=[*_ENCODING],
@@ -268,6 +263,15 @@ _ENCODING = (
     "-b:a", "96k", "-movflags", "+faststart", "-map_metadata", "-1",
     "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact",
 )  # fmt: skip
+
+
+def _ffmpeg():
+    """Return imageio-ffmpeg, or say how to get it: only films need it, and it is large."""
+    try:
+        import imageio_ffmpeg
+    except ImportError as error:
+        raise ImportError("films need ffmpeg: pip install 'runproof[film]'") from error
+    return imageio_ffmpeg
 
 
 class _Scene:
