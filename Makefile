@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
-SITE   := _build/html/index.html
+BUILT  := _build/.built
+SOURCES = _config.yml _toc.yml $(shell find book notebooks data src tools benchmarks/results -type f \
+            ! -path '*/_generated/*' ! -path '*/__pycache__/*' ! -path '*/.ipynb_checkpoints/*')
 NB     ?=
 CHAPTERS = $(if $(NB),$(NB),$(error say which notebook, as in: make $@ NB=zero_runs))
 
@@ -24,9 +26,13 @@ $(READY): requirements.txt pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(PY) --editable .
 	@touch $@
 
-book: $(READY)  ## build the site into _build/html; any warning is a failure
+book: $(BUILT)  ## build the site into _build/html; any warning is a failure
+
+# Sphinx reports a warning only once: after a failure the next build must start afresh.
+$(BUILT): $(READY) $(SOURCES)
 	@$(PY) -m tools.pages
 	@$(VENV)/bin/jupyter-book build -W -n --keep-going . || { rm -rf _build; exit 1; }
+	@touch $@
 
 serve: book  ## build the site and serve it on http://localhost:8000
 	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
