@@ -88,7 +88,7 @@ def hardy_z(t0, step, count, return_error=False, *, max_error=1e-9, progress=Fal
     -----
     The Riemann-Siegel formula with corrections C0 to C4, the main sum as matrix products; the
     bound is Gabcke's for the remainder plus one for all rounding, derived at the head of the
-    module ``runproof.zeta.riemann_siegel``. The grid is cut exactly where N changes.
+    module ``runproof.zeta.panels``. The grid is cut exactly where N changes.
 
     References
     ----------
