@@ -332,6 +332,12 @@ def test_complaint_names_file_cell_and_rule(good, tmp_path):
     assert str(complaint).endswith("[prose-numbers]")
 
 
+@pytest.mark.parametrize("source", ["len('a')\nfor _ in []:\n    pass", "len('a')\nassert 1 == 1"])
+def test_a_cell_that_ends_in_a_statement_need_not_show(good, tmp_path, source):
+    code(source)(good)
+    assert complaints(good, tmp_path) == []
+
+
 def test_interview_notebooks_need_no_skeleton(good, tmp_path):
     short = new_notebook(cells=[good.cells[0], *good.cells[4:8]], metadata=good.metadata)
     assert complaints(short, tmp_path, "interview/short.ipynb") == []

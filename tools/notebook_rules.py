@@ -184,11 +184,8 @@ def _shows(module):
     if any(isinstance(e, ast.Call) and ast.unparse(e.func) == "print" for e in expressions):
         return True
     surely = (ast.BinOp, ast.Compare, ast.JoinedStr, ast.Name, ast.Tuple, ast.List, ast.Dict)
-    return (
-        bool(expressions)
-        and module.body[-1].value is expressions[-1]
-        and isinstance(expressions[-1], surely)
-    )
+    last = module.body[-1] if module.body else None
+    return isinstance(last, ast.Expr) and isinstance(last.value, surely)
 
 
 def errors(nb, path):

@@ -8,11 +8,14 @@ the wheel, so that the same call works in a clone, in an installed package and o
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from pathlib import Path
 
 import pandas as pd
 
 SUMS = "SHA256SUMS"
+_RESTORE = "restore it with git or reinstall runproof"
+_MEUSE = "b27776bc1cad63c4bf308923c86a5a76a0a02566ac75984b018df2a477b52f64"
 
 
 class DataError(RuntimeError):
@@ -84,6 +87,35 @@ def load(name, file=None):
     return pd.read_csv(path)
 
 
+def meuse():
+    """Load heavy metals in the flood plain of the river Meuse, from the scikit-gstat package.
+
+    The table is part of that package, under its license, and no part of this book's data: it
+    is read where it is installed.
+
+    Returns
+    -------
+    pandas.DataFrame, 155 rows
+        A row is a sample of topsoil. `x` and `y` are its easting and northing in m (the Dutch
+        grid); `cadmium`, `copper`, `lead`, `zinc` are in mg/kg of soil; `elev` is the elevation
+        above the river bed in m; `dist` is the distance to the river, scaled to [0, 1], and
+        `dist.m` the one in m noted in the field; `om` is organic matter in percent, missing for
+        two. `ffreq` (flooding frequency class), `soil`, `lime` and `landuse` (missing for one)
+        are categories.
+
+    Raises
+    ------
+    DataError
+        If scikit-gstat is not installed, or its file is not the one this book was tested with.
+    """
+    spec = importlib.util.find_spec("skgstat")  # not imported: that takes seconds
+    if spec is None:
+        raise DataError("the Meuse data come with scikit-gstat: pip install scikit-gstat")
+    path = Path(spec.origin).parent / "data" / "samples" / "meuse.txt"
+    _verify(path, _MEUSE, "reinstall scikit-gstat")
+    return pd.read_csv(path).astype(dict.fromkeys(("ffreq", "soil", "lime", "landuse"), "category"))
+
+
 def read_sums(folder):
     """Read ``SHA256SUMS`` of a dataset.
 
@@ -101,12 +133,12 @@ def read_sums(folder):
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in lines)}
 
 
-def _verify(path, expected):
+def _verify(path, expected, remedy=_RESTORE):
     if not path.is_file():
-        raise DataError(f"data file {path} is missing; restore it with git or reinstall runproof")
+        raise DataError(f"data file {path} is missing; {remedy}")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != expected:
         raise DataError(
             f"data file {path} has changed\n  expected sha256 {expected}\n"
-            f"  found    sha256 {found}\nrestore it with git or reinstall runproof"
+            f"  found    sha256 {found}\n{remedy}"
         )
