@@ -152,7 +152,7 @@ def vecchia_log_likelihood(
     -------
     float
         With the trend at its best. With `neighbors` from n - 1 on, it is exact. The restricted
-        one is -1/2 [(n - p) log 2 pi + log |C| + log |F' C^-1 F| - log |F' F| + r' C^-1 r],
+        one is ``-1/2 [(n-p) log 2 pi + log|C| + log|F'C^-1 F| - log|F'F| + r'C^-1 r]``,
         with the covariance C of the values, nugget included, and the residuals r of
         generalized least squares.
 
