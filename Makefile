@@ -10,7 +10,7 @@ NB     ?=
 CHAPTERS = $(if $(NB),$(NB),$(error say which notebook, as in: make $@ NB=zero_runs))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test check run new lab bench lock repo wheel format clean
+.PHONY: help setup book serve test check run new decks lab bench lock repo wheel format clean
 
 help:  ## list the entry points
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -49,6 +49,9 @@ run: $(READY)  ## execute a notebook top to bottom, in place (NB=name)
 
 new: $(READY)  ## start a chapter from the template (NB=name)
 	$(PY) -m tools.notebook new $(CHAPTERS)
+
+decks: $(READY)  ## write the interview cards into dist/, for Anki and as a spreadsheet
+	$(PY) -m tools.interview dist
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab notebooks

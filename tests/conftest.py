@@ -10,6 +10,8 @@ from nbval.plugin import IPyNbCell
 
 from tools.notebook import kernel_environment
 
+pytest_plugins = ["browsers"]
+
 ROOT = Path(__file__).resolve().parents[1]
 TREE = pytest.StashKey()
 

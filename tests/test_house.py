@@ -207,7 +207,8 @@ def test_removed_file_changes_the_state(tree):
 def test_run_that_writes_into_the_tree_fails(tree, workers):
     """Run pytest with this project's conftest in a tree of its own."""
     (tree / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "conftest.py", tree / "tests")
+    for name in ("conftest.py", "browsers.py"):
+        shutil.copy(ROOT / "tests" / name, tree / "tests")
     source = f"from pathlib import Path\n\n\ndef test_x():\n    Path({str(tree)!r}, 'x').touch()\n"
     (tree / "tests" / "test_x.py").write_text(source, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "tests", "-n", workers]

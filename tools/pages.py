@@ -21,6 +21,7 @@ import nbformat
 import yaml
 
 from runproof.ledger import html_table, rows_of
+from tools import interview
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -86,6 +87,8 @@ def cards_page(root=ROOT):
     """Return the card grid as Markdown, and the pictures it shows by file name."""
     blocks, pictures = [], {}
     for path in toc_notebooks(root):
+        if interview.is_interview(path):
+            continue  # they share one card on the home page
         with about(path):
             nb = read_notebook(root / path)
             sentence, png, alt = card(nb)
@@ -130,6 +133,20 @@ def speed_page(root=ROOT):
     return "\n".join(sections)
 
 
+def interview_files(root=ROOT):
+    """Return what the interview pages show: their Markdown, and the script with the cards."""
+    paths = toc_notebooks(root)
+    for path in filter(interview.is_interview, paths):
+        with about(path):
+            read_notebook(root / path)
+    entries, titles = interview.all_entries(paths, root), interview.topics(paths, root)
+    return {
+        "interview_index.md": interview.index_table(entries, titles),
+        "interview_counts.md": interview.counts_line(entries, titles) + "\n",
+        f"static/{interview.DATA}": interview.data_script(entries, titles),
+    }
+
+
 def write_pages(root=ROOT):
     """Write every generated page; return the number of files that changed.
 
@@ -142,11 +159,14 @@ def write_pages(root=ROOT):
         "ledger.md": ledger_page(root),
         "data.md": data_page(root),
         "speed.md": speed_page(root),
-    }
+    } | interview_files(root)
     files = pictures | {name: text.encode() for name, text in texts.items()}
     folder = root / "book" / "_generated"
-    folder.mkdir(exist_ok=True)
+    (folder / "static").mkdir(parents=True, exist_ok=True)
     changed = [name for name, content in files.items() if _write_if_changed(folder / name, content)]
+    decks = [name for name in (interview.DECK, interview.TABLE) if not (folder / name).is_file()]
+    if decks or f"static/{interview.DATA}" in changed:
+        interview.main(folder, root)
     if "cards.md" in changed:
         shutil.rmtree(root / "_build", ignore_errors=True)
     return len(changed)

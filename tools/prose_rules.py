@@ -11,10 +11,13 @@ from itertools import pairwise
 
 from runproof.ledger import CONDITIONAL, HOLDS, REFUTED, html_table, rows_of
 from tools import cells
-from tools.cells import as_text, at, code, headings, markdown, section, tags, without_fences
+from tools.cells import as_text, at, code, headings, markdown, ours, section, tags, without_fences
 
 VERDICTS = (CONDITIONAL, HOLDS, REFUTED)
 VERDICT = re.compile(rf"\*\*Verdict (\d+): ({'|'.join(VERDICTS)})\.\*\*")
+
+#: The permanent anchor that opens an interview entry.
+ANCHOR = re.compile(r'\A<a id="[a-z0-9-]+"></a>\n')
 
 SKELETON = [
     "You will build",
@@ -198,7 +201,8 @@ def heading_levels(nb, path):
     for i, level, title in found:
         if level == 1 and (i, level, title) != found[0]:
             yield at(nb, i, f"is a second H1 ({title}); a notebook has one, use ## or deeper")
-        begins = nb.cells[i].source.lstrip().startswith("#" * level + " ")
+        opening = ANCHOR.sub("", nb.cells[i].source, count=1).lstrip()
+        begins = opening.startswith("#" * level + " ")
         if level in (2, 3) and not (begins and title == next(headings(nb.cells[i].source))[1]):
             yield at(nb, i, f"the heading {title!r} stands inside a cell; begin a cell with it")
     if found and "$" in found[0][2]:
@@ -267,7 +271,8 @@ def solutions(nb, path):
     for i, cell in enumerate(nb.cells):
         is_code, is_solution = cell.cell_type == "code", _is_solution(cell)
         folds = re.search(r"<details>.*<summary>.*</summary>.*</details>", cell.source, re.DOTALL)
-        if is_code and is_solution != ("hide-cell" in tags(cell)):
+        folded = "hide-cell" in tags(cell) and not ours(cell, "check")
+        if is_code and is_solution != folded:
             yield at(nb, i, "has one of the tags solution and hide-cell; a solution needs both")
         if not is_code and is_solution and not (folds and cell.source.startswith("<details>")):
             yield at(nb, i, "a solution in prose must stand in <details><summary>...</details>")

@@ -1,0 +1,235 @@
+"""Interview entries: read from the notebooks, held against the plan, made into decks."""
+
+import csv
+import io
+import json
+import re
+import sqlite3
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from runproof.interview import LEVELS, Entry, notebook_entries, read_entries
+from tools import interview
+from tools.pages import toc_notebooks
+
+ROOT = Path(__file__).resolve().parents[1]
+PLAN = json.loads((ROOT / "tests" / "interview_plan.json").read_text(encoding="utf-8"))
+PATHS = [path for path in toc_notebooks(ROOT) if interview.is_interview(path)]
+ENTRIES = interview.all_entries(PATHS)
+TITLES = interview.topics(PATHS)
+
+BODY = (
+    "**Answer.** Because $a^2$.\n\n**Trap.** It is not.\n\n**Follow-up.** *And?* No."
+    "\n\n<!-- given: 0.05 -->"
+)
+
+
+def cell(slug="why-so", level="E", body=BODY, title="Why so?", **ours):
+    """Return the Markdown cell of an entry."""
+    ours = {"entry": slug, "ids": ["ch-1"], "level": level, "topic": "a", "kind": "concept"} | ours
+    source = (
+        f'<a id="{slug}"></a>\n\n### {title} ({level})\n\n<details class="entry">\n'
+        f"<summary>Answer</summary>\n\n{body}\n\n</details>"
+    )
+    return nbformat.v4.new_markdown_cell(source, metadata={"runproof": ours})
+
+
+def check(slug="why-so", source="assert 1 + 1 == 2"):
+    """Return a check cell of an entry."""
+    return nbformat.v4.new_code_cell(source, metadata={"runproof": {"check": slug}})
+
+
+def written(folder, *cells, name="a"):
+    """Write a notebook of these cells and return its path."""
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+    return folder / f"{name}.ipynb"
+
+
+# Reading
+
+
+def test_an_entry_is_read_with_its_checks(tmp_path):
+    heading = nbformat.v4.new_markdown_cell("## Reasons\n\nText.")
+    path = written(tmp_path, heading, cell(), check(), check(source="assert True is not None"))
+    assert notebook_entries(path) == [
+        Entry(
+            slug="why-so",
+            question="Why so?",
+            level="E",
+            topic="a",
+            section="Reasons",
+            kind="concept",
+            ids=("ch-1",),
+            answer="Because $a^2$.",
+            trap="It is not.",
+            follow_up="*And?* No.",
+            checks=("assert 1 + 1 == 2", "assert True is not None"),
+        )
+    ]
+
+
+def test_a_folder_is_read_in_order(tmp_path):
+    written(tmp_path, cell("second", topic="b"), name="b")
+    written(tmp_path, cell("first"))
+    assert [entry.slug for entry in read_entries(tmp_path)] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "complaint"),
+    [
+        (cell(body="Because."), r"the parts are \(\)"),
+        (cell(body=BODY.replace("**Trap.** It is not.\n\n", "")), "wanted are"),
+        (cell(body=BODY.replace("It is not.", "")), "each with a text"),
+        (cell(body="Hello. " + BODY), r"the parts are|nothing before"),
+        (cell(level="X"), "the level is 'X'"),
+        (cell(entry="other"), "runproof.entry is 'other', the text says 'why-so'"),
+        (cell(topic="b"), "runproof.topic is 'b', the text says 'a'"),
+        (cell(slug="Why So"), "an entry is an anchor"),
+        (check("nowhere"), "checks 'nowhere', which is no entry above it"),
+    ],
+)
+def test_a_malformed_entry_is_named(tmp_path, bad, complaint):
+    with pytest.raises(ValueError, match=rf"a\.ipynb: cell 1.*({complaint})"):
+        notebook_entries(written(tmp_path, bad))
+
+
+def test_a_slug_is_used_once(tmp_path):
+    written(tmp_path, cell())
+    written(tmp_path, cell(topic="b"), name="b")
+    with pytest.raises(ValueError, match=r"'why-so' stands in a\.ipynb and in b\.ipynb"):
+        read_entries(tmp_path)
+
+
+# The book's entries against the plan
+
+
+def found(topic):
+    return {entry.slug: entry for entry in ENTRIES if entry.topic == topic}
+
+
+def test_there_are_interview_notebooks():
+    assert PATHS
+    assert len({entry.slug for entry in ENTRIES}) == len(ENTRIES)
+
+
+@pytest.mark.parametrize("topic", TITLES)
+def test_every_planned_entry_is_there(topic):
+    planned = {entry["slug"]: entry for entry in PLAN[topic]}
+    entries = found(topic)
+    assert set(entries) == set(planned)
+    for slug, entry in entries.items():
+        assert list(entry.ids) == planned[slug]["ids"], slug
+        assert entry.level == planned[slug]["level"], slug
+        assert bool(entry.checks) >= planned[slug]["check"], f"{slug} has no check"
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.slug)
+def test_an_entry_can_be_spoken(entry):
+    words = len(entry.answer.split())
+    assert 50 <= words <= 350, f"the answer has {words} words"
+    assert 8 <= len(entry.trap.split()) <= 120
+    assert 5 <= len(entry.follow_up.split()) <= 120
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.slug)
+def test_links_between_entries_lead_to_entries(entry):
+    text = "\n".join((entry.answer, entry.trap, entry.follow_up))
+    assert not re.search(r"\]\(#", text), "name the notebook in a link: (probability.ipynb#slug)"
+    for topic, slug in re.findall(r"\]\((\w+)\.ipynb#([\w-]+)\)", text):
+        assert slug in found(topic), f"leads to {topic}.ipynb#{slug}, which is not there"
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.checks], ids=lambda entry: entry.slug)
+def test_a_check_asserts(entry):
+    code = "\n".join(entry.checks)
+    assert re.search(r"^\s*assert |np\.testing\.assert_|pytest\.raises", code, re.MULTILINE)
+    assert not re.search(r"^\s*assert True\b", code, re.MULTILINE)
+
+
+# Pages and decks
+
+
+def entry(**changes):
+    return replace(
+        Entry(
+            "why-so", "Why `x < 1` | so?", "M", "a", "S", "concept", ("c-1",),
+            "See [that](b.ipynb#that) and $a<b$.\n\n$$\nx & y\n$$", "No.", "*And?* Yes.",
+        ),
+        **changes,
+    )  # fmt: skip
+
+
+def test_index_has_a_row_for_every_entry():
+    table = interview.index_table([entry(), entry(slug="other", checks=("x",))], {"a": "Letters"})
+    head, _, *rows = table.splitlines()
+    assert head.count("|") == 6
+    assert rows[0] == (
+        "| [Why `x < 1` \\| so?](../notebooks/interview/a.ipynb#why-so) "
+        "| Letters | medium | concept | no |"
+    )
+    assert rows[1].endswith("| yes |")
+
+
+def test_cards_survive_the_script_that_carries_them():
+    script = interview.data_script([entry(answer="a </script> b")], {"a": "Letters"})
+    assert "</script>" not in script
+    data = json.loads(script.removeprefix("window.RUNPROOF = ").rstrip(";\n"))
+    assert data["cards"][0]["question"] == "Why <code>x &lt; 1</code> | so?"
+    assert data["levels"] == LEVELS
+
+
+def test_formulas_and_links_are_rendered():
+    html = interview.answer_html(entry(), "up/", ".html")
+    assert r"\(a&lt;b\)" in html
+    assert "\\[x &amp; y\\]" in html
+    assert 'href="up/b.html#that"' in html
+
+
+@pytest.fixture(scope="module")
+def decks():
+    return interview.decks(ENTRIES, TITLES)
+
+
+@pytest.fixture
+def notes(decks, tmp_path):
+    """The notes of the Anki package: (guid, fields, tags)."""
+    with zipfile.ZipFile(io.BytesIO(decks[interview.DECK])) as package:
+        package.extract("collection.anki2", tmp_path)
+    with sqlite3.connect(tmp_path / "collection.anki2") as base:
+        rows = base.execute("select guid, flds, tags from notes").fetchall()
+    return [(guid, fields.split("\x1f"), tags.split()) for guid, fields, tags in rows]
+
+
+def test_anki_deck_has_a_note_for_every_entry(notes):
+    assert len(notes) == len({guid for guid, _, _ in notes}) == len(ENTRIES)
+    for _, (question, answer, source), tags in notes:
+        assert question
+        assert "<strong>Trap.</strong>" in answer
+        assert "https://" in source
+        assert {tag.split("::")[0] for tag in tags} == {"topic", "level", "kind"}
+
+
+def test_a_note_is_known_by_its_slug_alone(notes):
+    changed = [replace(e, answer="Other.", question="Other?") for e in ENTRIES]
+    again = interview.decks(changed, TITLES)[interview.DECK]
+    with zipfile.ZipFile(io.BytesIO(again)) as package:
+        base = package.read("collection.anki2")
+    assert all(guid.encode() in base for guid, _, _ in notes)
+
+
+def test_spreadsheet_has_a_row_for_every_entry(decks):
+    rows = list(csv.DictReader(io.StringIO(decks[interview.TABLE].decode())))
+    assert [row["slug"] for row in rows] == [e.slug for e in ENTRIES]
+    assert all(row["answer"] and row["url"].endswith(f"#{row['slug']}") for row in rows)
+
+
+def test_decks_are_written(tmp_path):
+    interview.main(tmp_path / "new")
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        interview.DECK,
+        interview.TABLE,
+    }
