@@ -1,0 +1,484 @@
+"""Many generators, tables and metrics in one frame, each score beside its noise band."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from tqdm import tqdm
+
+from runproof.checks import whole_number
+from runproof.synth import evaluate as ev
+from runproof.synth.evaluate.noise import cut, number
+from runproof.synth.table import Schema
+
+BAND_LEVEL = 0.9
+
+
+class Metric(NamedTuple):
+    """A score of a synthetic table.
+
+    Attributes
+    ----------
+    function : callable
+        ``function(train, holdout, synthetic, random_state) -> float``, or a tuple that
+        begins with a float.
+    better : {"low", "high", "half", "one"}
+        Which values are good: small ones, large ones, those near 0.5 or near 1.
+    against_train : bool
+        Whether it compares with the training rows. Its noise band then needs three real
+        tables, thirds, since a training table is no fresh sample to itself.
+    """
+
+    function: object
+    better: str = "low"
+    against_train: bool = False
+
+
+def _tstr(train, holdout, synthetic, random_state, target):
+    scores = ev.tstr(train, synthetic, holdout, target)
+    return scores.synthetic - scores.real
+
+
+def _attack(kind, train, holdout, synthetic, random_state):
+    return ev.membership_attack(
+        synthetic, train, holdout, kind, max_rows=2000, random_state=random_state
+    )
+
+
+#: What `scoreboard` computes unless told otherwise, and "tstr" if it gets a target.
+METRICS = {
+    "ks": Metric(lambda t, h, s, seed: ev.ecdf_ks(h, s, repeats=3, random_state=seed)),
+    "column_ks": Metric(lambda t, h, s, seed: ev.column_ks(h, s).mean()),
+    "total_variation": Metric(lambda t, h, s, seed: ev.total_variation(h, s).mean()),
+    "correlation": Metric(lambda t, h, s, seed: ev.correlation_distance(h, s)),
+    "association": Metric(lambda t, h, s, seed: ev.association_distance(h, s)),
+    "wasserstein1": Metric(
+        lambda t, h, s, seed: ev.wasserstein1(h, s, max_rows=1000, random_state=seed)
+    ),
+    "coverage": Metric(lambda t, h, s, seed: ev.coverage_density(h, s).coverage, "high"),
+    "density": Metric(lambda t, h, s, seed: ev.coverage_density(h, s).density, "one"),
+    "two_sample_auc": Metric(
+        lambda t, h, s, seed: ev.two_sample_auc(h, s, max_rows=2000, random_state=seed), "half"
+    ),
+    "dcr_ratio": Metric(lambda t, h, s, seed: ev.dcr_ratio(s, t, h), "high", True),
+    "holdout_share": Metric(lambda t, h, s, seed: ev.holdout_share(s, t, h), "low", True),
+    "distance_attack": Metric(partial(_attack, "distance"), "low", True),
+    "density_attack": Metric(partial(_attack, "density"), "low", True),
+}
+_IDEALS = {"half": 0.5, "one": 1.0}
+
+
+@dataclass(frozen=True, repr=False)
+class Scoreboard:
+    """What `scoreboard` returns.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        One row for each dataset, generator, metric and split: `value`, and the noise band of
+        the metric on that dataset, `low` to `high`.
+    metrics : dict
+        Name to Metric.
+    copying : frozenset of str
+        Names of the generators that say that they copy rows.
+    """
+
+    frame: pd.DataFrame
+    metrics: dict
+    copying: frozenset
+
+    def __repr__(self):
+        return repr(self.summary())
+
+    def _repr_html_(self):
+        return self.summary()._repr_html_()
+
+    def means(self):
+        """Return the means over the splits.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns dataset, generator, metric, value, low, high, verdict: "within" the noise
+            band, "better" or "worse".
+        """
+        keys = ["dataset", "generator", "metric"]
+        means = self.frame.groupby(keys, sort=False)[["value", "low", "high"]].mean()
+        means = means.reset_index()
+        means["verdict"] = [
+            verdict(row.value, row.low, row.high, self.metrics[row.metric].better)
+            for row in means.itertuples()
+        ]
+        return means
+
+    def summary(self):
+        """Return a table to read, accessible as HTML.
+
+        Returns
+        -------
+        Summary
+        """
+        return Summary(self)
+
+    def plot(self, fidelity="association", privacy="dcr_ratio", dataset=None, ax=None):
+        """Draw one metric against another, a mark of its own for each generator.
+
+        Parameters
+        ----------
+        fidelity, privacy : str
+            Names of metrics, for the x and the y axis.
+        dataset : str, optional
+            By default the first one.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            If there is no such metric or dataset.
+        """
+        return _plot(self, fidelity, privacy, dataset, ax)
+
+
+def verdict(value, low, high, better):
+    """Say where a value lies in respect of a noise band.
+
+    Parameters
+    ----------
+    value, low, high : float
+        The value and the band.
+    better : {"low", "high", "half", "one"}
+        As in `Metric`.
+
+    Returns
+    -------
+    {"within", "better", "worse", "none"}
+        "none" if the value or the band is not a number.
+    """
+    if np.isnan([value, low, high]).any():
+        return "none"
+    if low <= value <= high:
+        return "within"
+    if better in _IDEALS:
+        ideal = _IDEALS[better]
+        nearer = abs(value - ideal) < min(abs(low - ideal), abs(high - ideal))
+        return "better" if nearer and not low <= ideal <= high else "worse"
+    return "better" if (value < low) == (better == "low") else "worse"
+
+
+def scoreboard(
+    df,
+    generators,
+    metrics=None,
+    splits=5,
+    random_state=0,
+    n_jobs=None,
+    target=None,
+    band_splits=20,
+    progress=False,
+):
+    """Score generators on tables, with the noise band of every score.
+
+    Each table is shuffled and halved `splits` times. A generator is fitted to one half and
+    draws a table of its size; the metrics compare it with the other half, and some of them
+    with its own (privacy, "tstr"). The band, 90 % of `band_splits` values, is what the metric
+    says of real rows: of half against half, or, where the training rows count, of thirds, of
+    which one plays the synthetic table. Thirds are smaller, so those bands are a little wide.
+
+    The work is one `joblib.Parallel` call: under ``joblib.parallel_config(backend="dask")``
+    it runs on a cluster and gives the same frame.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame or mapping of str to DataFrame
+        The real table, or several by name. A single one is called "data".
+    generators : mapping of str to Generator, or sequence of Generator
+        They are cloned for each split. In a sequence the class is the name.
+    metrics : sequence of str or mapping of str to Metric or callable, optional
+        Names out of `METRICS` or "tstr", or metrics of your own. By default all that the
+        table has columns for.
+    splits : int
+        The number of halvings.
+    random_state : int
+        Seed of everything; of a generator's fit too, if it has a parameter `random_state`
+        that is None.
+    n_jobs : int, optional
+        As for joblib.
+    target : hashable, optional
+        The column that "tstr" predicts: the score trained on synthetic rows minus that
+        trained on real ones.
+    band_splits : int
+        The number of shuffles for each band.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Scoreboard
+        `frame` is the tidy table; it shows itself as `summary`, and has `plot`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described. What a generator or metric raises says in a note
+        on which table and split.
+    """
+    tables = _tables(df)
+    generators = _generators(generators)
+    splits = whole_number("splits", splits, 1)
+    band_splits = whole_number("band_splits", band_splits, 2)
+    random_state = whole_number("random_state", random_state, 0)
+    chosen = {name: _metrics(metrics, table, target) for name, table in tables.items()}
+    tasks = [
+        delayed(_task)(table, chosen[name], generator, (random_state, kind, split), where)
+        for name, table in tables.items()
+        for label, generator, kind, count in [
+            ("real rows", None, 0, band_splits),
+            *((label, generator, 1, splits) for label, generator in generators.items()),
+        ]
+        for split in range(count)
+        for where in [(name, label, split)]
+    ]
+    done = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+    rows = [
+        row
+        for part in tqdm(done, total=len(tasks), desc="scoreboard", disable=not progress)
+        for row in part
+    ]
+    frame = pd.DataFrame(rows, columns=["dataset", "generator", "metric", "split", "value"])
+    every = {name: metric for table in chosen.values() for name, metric in table.items()}
+    copying = frozenset(
+        label for label, generator in generators.items() if getattr(generator, "copies_rows", False)
+    )
+    return Scoreboard(_with_band(frame), every, copying)
+
+
+def _tables(df):
+    tables = {"data": df} if isinstance(df, pd.DataFrame) else df
+    if not isinstance(tables, Mapping) or not tables:
+        raise TypeError(
+            f"df must be a DataFrame or a mapping of names to some, got {type(df).__name__}"
+        )
+    for name, table in tables.items():
+        if not isinstance(table, pd.DataFrame):
+            raise TypeError(f"df[{name!r}] must be a DataFrame, got {type(table).__name__}")
+        if len(table) < 12:
+            raise ValueError(f"table {name!r} must have at least 12 rows, got {len(table)}")
+    return {str(name): table for name, table in tables.items()}
+
+
+def _generators(generators):
+    if not isinstance(generators, Mapping):
+        named = [(type(generator).__name__, generator) for generator in generators]
+        generators = dict(named)
+        if len(generators) < len(named):
+            raise ValueError("two generators of one class need names: give a mapping")
+    if not generators:
+        raise ValueError("generators must hold at least one")
+    for name, generator in generators.items():
+        if not (hasattr(generator, "fit") and hasattr(generator, "sample")):
+            raise TypeError(f"generator {name!r} must have fit and sample, got {generator!r}")
+    if "real rows" in generators:
+        raise ValueError("a generator must not be called 'real rows'")
+    return {str(name): generator for name, generator in generators.items()}
+
+
+def _metrics(metrics, table, target):
+    known = dict(METRICS)
+    if target is not None:
+        if target not in table.columns:
+            raise ValueError(f"target must be a column, {list(table.columns)}, got {target!r}")
+        known["tstr"] = Metric(partial(_tstr, target=target), "high", True)
+    if metrics is None:
+        return {name: known[name] for name in known if name not in _inapplicable(table)}
+    if isinstance(metrics, Mapping):
+        chosen = {
+            name: metric if isinstance(metric, Metric) else Metric(metric)
+            for name, metric in metrics.items()
+        }
+        for name, metric in chosen.items():
+            if not callable(metric.function) or metric.better not in ("low", "high", *_IDEALS):
+                raise TypeError(f"metric {name!r} must be a Metric or callable, got {metric!r}")
+        return chosen
+    if unknown := [name for name in metrics if name not in known]:
+        hint = " (give a target)" if "tstr" in unknown else ""
+        raise ValueError(f"metrics must be among {list(known)}, got {unknown}{hint}")
+    return {name: known[name] for name in metrics}
+
+
+def _inapplicable(table):
+    schema = Schema.from_frame(table)
+    out = set()
+    if schema.discrete.all():
+        out.add("column_ks")
+    if not schema.discrete.any():
+        out.add("total_variation")
+    if len(schema.kinds) - schema.kinds.count("categorical") < 2:
+        out.add("correlation")
+    if len(schema) < 2:
+        out.add("association")
+    return out
+
+
+def _task(table, metrics, generator, seed, where):
+    """Score one split of one table: of a generator, or of real rows if it is None."""
+    try:
+        return [
+            (*where[:2], name, where[2], value)
+            for name, value in _values(table, metrics, generator, np.random.SeedSequence(seed))
+        ]
+    except Exception as error:
+        error.add_note(f"scoreboard: table {where[0]!r}, {where[1]!r}, split {where[2]}")
+        raise
+
+
+def _values(table, metrics, generator, seed):
+    # The split depends on the seed alone, so every generator meets the same ones.
+    cutting, fitting, drawing, scoring = seed.spawn(4)
+    rng = np.random.default_rng(cutting)
+    train, holdout = cut(table, 2, rng)
+    if generator is None:
+        # A half is a fresh sample to the other half, but not to itself.
+        halves, thirds = (train, holdout, train), cut(table, 3, rng)
+    else:
+        model = clone(generator)
+        if model.get_params().get("random_state", 0) is None:
+            model.set_params(random_state=int(fitting.generate_state(1)[0] >> 1))
+        synthetic = model.fit(train).sample(len(train), random_state=np.random.default_rng(drawing))
+        halves = thirds = (train, holdout, synthetic)
+    for name, metric in metrics.items():
+        state = np.random.default_rng(scoring)
+        yield name, number(metric.function(*(thirds if metric.against_train else halves), state))
+
+
+def _with_band(frame):
+    """Take the real rows out of the frame, and put their quantiles beside the others."""
+    real = frame["generator"] == "real rows"
+    tail = (1 - BAND_LEVEL) / 2
+    groups = frame[real].groupby(["dataset", "metric"], sort=False)["value"]
+    band = pd.DataFrame({"low": groups.quantile(tail), "high": groups.quantile(1 - tail)})
+    return frame[~real].join(band, on=["dataset", "metric"]).reset_index(drop=True)
+
+
+class Summary:
+    """The means of a scoreboard as a table; HTML where it can be shown.
+
+    Parameters
+    ----------
+    board : Scoreboard
+        The scores.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        Text: a line for each dataset and generator, and for the noise band of each dataset.
+    """
+
+    def __init__(self, board):
+        lines = {}
+        for row in board.means().itertuples():
+            band = lines.setdefault((row.dataset, "real rows: noise band"), {})
+            band[row.metric] = f"{row.low:.3g} to {row.high:.3g}"
+            copies = " (copies rows)" if row.generator in board.copying else ""
+            line = lines.setdefault((row.dataset, row.generator + copies), {})
+            line[row.metric] = f"{row.value:.3g}{_MARKS[row.verdict]}"
+        self.table = pd.DataFrame(
+            [[line.get(metric, "") for metric in board.metrics] for line in lines.values()],
+            index=pd.MultiIndex.from_tuples(lines, names=["dataset", "generator"]),
+            columns=list(board.metrics),
+        )
+
+    def __repr__(self):
+        return f"{self.table.to_string()}\n{_LEGEND}"
+
+    def _repr_html_(self):
+        head = "".join(
+            f'<th scope="col">{escape(str(name).replace("_", " "))}</th>'
+            for name in ("dataset", "generator", *self.table.columns)
+        )
+        body = "".join(
+            f'<tr><td>{escape(dataset)}</td><th scope="row">{escape(generator)}</th>'
+            + "".join(f"<td>{_cell(text)}</td>" for text in line)
+            + "</tr>"
+            for (dataset, generator), line in zip(
+                self.table.index, self.table.to_numpy(), strict=True
+            )
+        )
+        caption = f"Mean scores over the splits. {_LEGEND}"
+        return (
+            '<div class="runproof-scoreboard" style="overflow-x:auto" tabindex="0" '
+            'role="region" aria-label="Scoreboard of generators"><table>'
+            f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table></div>"
+        )
+
+
+_MARKS = {"within": "", "better": " ▲", "worse": " ▼", "none": ""}
+_WORDS = {"▲": "better", "▼": "worse"}
+_LEGEND = "▲ better than the noise band, ▼ worse, no mark: within."
+
+
+def _cell(text):
+    for mark, word in _WORDS.items():
+        if text.endswith(mark):
+            value = escape(text[: -len(mark)])
+            return f'{value}<span role="img" aria-label="{word} than noise">{mark}</span>'
+    return escape(text)
+
+
+def _plot(board, fidelity, privacy, dataset, ax):
+    import matplotlib.pyplot as plt
+
+    from runproof import figures
+
+    means = board.means()
+    dataset = means["dataset"].iloc[0] if dataset is None else dataset
+    means = means[means["dataset"] == dataset]
+    if means.empty:
+        raise ValueError(f"dataset must be among {list(board.frame['dataset'].unique())}")
+    picked = {}
+    for axis, metric in (("x", fidelity), ("y", privacy)):
+        rows = means[means["metric"] == metric].set_index("generator")
+        if rows.empty:
+            raise ValueError(f"there is no metric {metric!r}; there are {list(board.metrics)}")
+        picked[axis] = rows
+    ax = plt.subplots(figsize=(8.4, 4.2))[1] if ax is None else ax
+    for axis, span in (("x", ax.axvspan), ("y", ax.axhspan)):
+        low, high = picked[axis][["low", "high"]].iloc[0]
+        span(low, high, color=figures.REFERENCE, alpha=0.18, linewidth=0)
+    for place, name in enumerate(picked["x"].index):
+        ax.plot(
+            picked["x"]["value"][name],
+            picked["y"]["value"][name],
+            linestyle="none",
+            marker=_SHAPES[place % len(_SHAPES)],
+            color=figures.COLORS[place % len(figures.COLORS)],
+            markersize=8,
+            label=f"{name} (copies rows)" if name in board.copying else name,
+        )
+    ax.set_xlabel(_axis_label(fidelity, board.metrics[fidelity]))
+    ax.set_ylabel(_axis_label(privacy, board.metrics[privacy]))
+    ax.set_title(f"{dataset}: grey bands are real rows against real rows")
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small")
+    return ax
+
+
+_SHAPES = "osD^vPX*<>hd"
+
+
+def _axis_label(name, metric):
+    good = {"low": "lower is better", "high": "higher is better"}
+    ideal = good.get(metric.better) or f"ideal: {_IDEALS[metric.better]:g}"
+    return f"{name.replace('_', ' ')} (no unit; {ideal})"
