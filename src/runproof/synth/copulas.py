@@ -154,7 +154,7 @@ class GaussianCopula(_Copula):
     2 sin(pi rho_S / 6). Ties weaken it. If s_j = sum_m c_jm h_m is the expansion of a column's
     score in normed Hermite polynomials of the latent normal variable, Mehler's formula gives
 
-        correlation of scores = sum_m c_jm c_km rho^m / (|s_j| |s_k|),
+        correlation of scores = sum_m c_jm c_km rho^m / (norm(s_j) norm(s_k)),
 
     which grows with rho, and is solved for it; two booleans then get the tetrachoric
     correlation. Shrinkage follows, and last the nearest correlation matrix by alternating
