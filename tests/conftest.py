@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from nbval.plugin import IPyNbCell
+from xdist.scheduler import LoadScopeScheduling
 
 from tools.notebook import kernel_environment
 
@@ -32,6 +33,18 @@ def tree_state(root):
     names = git("ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
     files = [root / name for name in names if (root / name).is_file()]
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+class _Scheduling(LoadScopeScheduling):
+    """A module or a notebook stays on one worker; launching, the longest, goes by notebook."""
+
+    def _split_scope(self, nodeid):
+        apart = "test_launch.py::test_notebook_alone_on_colab" in nodeid
+        return nodeid if apart else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return _Scheduling(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def _is_worker(config):

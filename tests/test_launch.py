@@ -165,13 +165,13 @@ def make_stand_ins(place):
     (place / "kernels" / "fresh" / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def place():
     with TemporaryDirectory(prefix="runproof-launch-") as folder:
         yield Path(folder).resolve()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def wheel(place):
     """The wheel of the working tree."""
     build = [find_uv_bin(), "build", "--quiet", "--wheel", "--no-build-isolation"]
@@ -179,7 +179,7 @@ def wheel(place):
     return next((place / "dist").glob("*.whl"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fresh(place, wheel):
     """A machine with the wheel's own dependencies in the lock's versions, and a kernel."""
     machine = Machine(place)
