@@ -56,7 +56,7 @@ decks: $(READY)  ## write the interview cards into dist/, for Anki and as a spre
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab notebooks
 
-bench: $(READY)  ## run the benchmarks that feed the "How fast" page (minutes, 8.5 GB)
+bench: $(READY)  ## run the benchmarks behind "How fast" and "Scoreboard" (an hour or two, 8.5 GB)
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
 
 lock: $(READY)  ## renew requirements.txt: newest versions that fit, with hashes

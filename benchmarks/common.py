@@ -102,8 +102,11 @@ def target(text, measured, met):
     return {"target": text, "measured": measured, "met": bool(met)}
 
 
-def write_results(name, title, packages, rows, targets, folder=RESULTS):
-    """Write ``<name>.json`` and print its targets; the file appears whole or not at all."""
+def write_results(name, title, packages, rows, targets, folder=RESULTS, **more):
+    """Write ``<name>.json`` and print its targets; the file appears whole or not at all.
+
+    `more` are further keys of the file.
+    """
     result = {
         "title": title,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -111,6 +114,7 @@ def write_results(name, title, packages, rows, targets, folder=RESULTS):
         "machine": machine(packages),
         "rows": rows,
         "targets": targets,
+        **more,
     }
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{name}.json.part"

@@ -263,7 +263,7 @@ def test_seconds_read_well(seconds, text):
 
 
 def test_pages_are_written_once(book):
-    assert pages.write_pages(book) == 9
+    assert pages.write_pages(book) == 11
     folder = book / "book" / "_generated"
     assert {path.name for path in folder.iterdir()} == {
         "cards.md",
@@ -274,6 +274,8 @@ def test_pages_are_written_once(book):
         "ledger.md",
         "runproof_interview.apkg",
         "runproof_interview.csv",
+        "scoreboard_summary.md",
+        "scoreboard_tables.md",
         "speed.md",
         "static",
         "tides.png",

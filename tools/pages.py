@@ -21,7 +21,7 @@ import nbformat
 import yaml
 
 from runproof.ledger import html_table, rows_of
-from tools import interview
+from tools import interview, scoreboard
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -133,6 +133,12 @@ def speed_page(root=ROOT):
     return "\n".join(sections)
 
 
+def scoreboard_page(root=ROOT):
+    """Return the texts of the Scoreboard page, and the pictures it shows, by file name."""
+    with about(scoreboard.RESULTS):
+        return scoreboard.pages(root)
+
+
 def interview_files(root=ROOT):
     """Return what the interview pages show: their Markdown, and the script with the cards."""
     paths = toc_notebooks(root)
@@ -154,13 +160,15 @@ def write_pages(root=ROOT):
     leave the old title in the sidebar of every page that did not change.
     """
     grid, pictures = cards_page(root)
+    scores, scatter = scoreboard_page(root)
     texts = {
         "cards.md": grid,
         "ledger.md": ledger_page(root),
         "data.md": data_page(root),
         "speed.md": speed_page(root),
-    } | interview_files(root)
-    files = pictures | {name: text.encode() for name, text in texts.items()}
+    }
+    texts |= scores | interview_files(root)
+    files = pictures | scatter | {name: text.encode() for name, text in texts.items()}
     folder = root / "book" / "_generated"
     (folder / "static").mkdir(parents=True, exist_ok=True)
     changed = [name for name, content in files.items() if _write_if_changed(folder / name, content)]

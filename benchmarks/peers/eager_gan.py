@@ -19,37 +19,35 @@ from runproof.synth import GAN, _adversarial
 
 
 def prepare(df, random_state=0):
-    """Return the published network's plan, rows, modes (none), first state and key."""
+    """Return the published network's plan, rows, first state and key."""
     model = GAN.published(random_state=random_state).set_params(steps=1).fit(df)
     rows = model.encoder_.encode(model.schema_.encode(df), np.random.default_rng(0))
-    plan = model._plan()
-    key, _ = jax.random.split(jax.random.key(random_state))
-    modes = _adversarial.Modes(*map(jax.numpy.asarray, model.encoder_.modes()))
-    return plan, jax.numpy.asarray(rows, "float32"), modes, _adversarial.start(plan, key), key
+    plan, key = model._plan(), jax.random.key(random_state)
+    return plan, jax.numpy.asarray(rows, "float32"), _adversarial.start(plan, key), key
 
 
-def eager(plan, rows, modes, state, key, steps):
+def eager(plan, rows, state, key, steps):
     """Train op by op; return seconds by the clock, of the processor, and the last state."""
-    return _loop(_adversarial.step, plan, rows, modes, state, key, steps)
+    return _loop(_adversarial.step, plan, rows, state, key, steps)
 
 
-def stepwise(plan, rows, modes, state, key, steps):
+def stepwise(plan, rows, state, key, steps):
     """Train by a compiled step called in a loop; return what `eager` does."""
     step = jax.jit(_adversarial.step, static_argnames="plan")
-    jax.block_until_ready(step(state, rows, modes, key, plan))
-    return _loop(step, plan, rows, modes, state, key, steps)
+    jax.block_until_ready(step(state, rows, key, plan))
+    return _loop(step, plan, rows, state, key, steps)
 
 
-def compiled(plan, rows, modes, state, key, steps):
+def compiled(plan, rows, state, key, steps):
     """Train by the compiled loop of `GAN`, compilation included; return what `eager` does."""
     begun = perf_counter(), process_time()
-    state = jax.block_until_ready(_adversarial.train(state, rows, modes, key, plan, steps))
+    state = jax.block_until_ready(_adversarial.train(state, rows, key, plan, 0, steps))
     return perf_counter() - begun[0], process_time() - begun[1], state
 
 
-def _loop(step, plan, rows, modes, state, key, steps):
+def _loop(step, plan, rows, state, key, steps):
     begun = perf_counter(), process_time()
-    for turn in jax.random.split(key, steps):
-        state = step(state, rows, modes, turn, plan)
+    for i in range(steps):
+        state = step(state, rows, jax.random.fold_in(key, i), plan)
     jax.block_until_ready(state)
     return perf_counter() - begun[0], process_time() - begun[1], state

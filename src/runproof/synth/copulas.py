@@ -168,6 +168,9 @@ class GaussianCopula(_Copula):
     of a Gibbs sampler, an approximation; with one discrete or with continuous columns the
     conditional distribution is exact. With `by`, conditions may name its columns only.
 
+    Quantiles of the margins end at the least and the greatest training value, and samples
+    come close to them. In a small cell of `by` these belong to one person each.
+
     References
     ----------
     O. Ledoit and M. Wolf, "A well-conditioned estimator for large-dimensional covariance

@@ -19,25 +19,22 @@ import math
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.spatial import cKDTree
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 from sklearn.covariance import ledoit_wolf
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
 from runproof.checks import require_memory, whole_number
+from runproof.synth._ranks import Law, copies, normal, normal_scores
 from runproof.synth.evaluate._frames import MixedSpace
 from runproof.synth.table import Column, Conditions, Generator, Schema
 from runproof.synth.trees import Chain, even, features
 
 __all__ = ["ForestFlow"]
 
-_TRAINING_ROWS = 20_000  # pairs of noise and data that a step is fitted to, about
-_COPIES = 20  # of one row among them, at most
 _SMALLEST = 0.01  # residuals of normal scores below this count as equal
-_GRID = 1000  # quantiles kept of a column with many values
 _PROBES = 2000  # rows that temperature="auto" looks at, at most
-_CLOSEST = 0.9
-_EDGE = 1e-6  # uniform numbers stay this far from 0 and 1
+_CLOSEST = 0.9  # of the distance between training rows, for temperature="auto"
 
 
 class ForestFlow(Generator):
@@ -56,10 +53,9 @@ class ForestFlow(Generator):
         The smallest number of training rows that a leaf may rest on, about; at least 2.
     temperature : float or "auto", default 1.0
         Scale of the noise, above 0 and at most 1. Below 1, numbers keep to the middle of
-        their distribution given the labels: W1 falls, the spread is too small, and samples
-        come closer to training rows. "auto" takes the least noise, from 0.5 on, at which the
-        median distance from a sample to the closest training row is 0.9 of that between
-        training rows.
+        their distribution given the labels, see Notes. "auto" takes the least noise, from 0.5
+        on, at which the median distance from a sample to the closest training row is 0.9 of
+        that between training rows.
     min_rows : int, default 10
         The smallest cell of `by` that is accepted, at least 2.
     random_state : int, default 0
@@ -87,6 +83,13 @@ class ForestFlow(Generator):
     Samples are spread evenly: the noise is a Latin hypercube, and the cells of `by` get their
     shares rounded. Each row has the right law, but the rows of one sample are not independent
     of each other.
+
+    A temperature below 1 does not make a better model. It lowers the Wasserstein distance to a
+    finite table, since rows in the middle are close to more rows than rows drawn from the true
+    law are: the metric rewards too little spread, and a copy of the training rows, whose
+    spread is right, loses to it. Samples come closer to the training rows, and a classifier
+    tells them from real ones more easily. "auto" looks at training rows only, and stops where
+    samples would be noticeably closer.
 
     `conditions` may name the columns of `by` only.
 
@@ -203,14 +206,14 @@ class _Flow:
             self._fit_numbers(codes[:, self.numbers], self._features(labels), schema, model)
 
     def _fit_numbers(self, codes, seen, schema, model):
-        self.laws = [_Law(column[~np.isnan(column)]) for column in codes.T]
-        copies = min(max(_TRAINING_ROWS // len(codes), 1), _COPIES)
-        rows, width = copies * len(codes), codes.shape[1]
+        self.laws = [Law(column[~np.isnan(column)]) for column in codes.T]
+        times = copies(len(codes))
+        rows, width = times * len(codes), codes.shape[1]
         size = rows * (width + seen.shape[1])
         require_memory(f"a flow of {rows} x {width} numbers", 40 * size * model.steps)
         rng = np.random.default_rng(model.random_state)
-        data = np.vstack([_scores(codes, rng) for _ in range(copies)])
-        seen = np.tile(seen, (copies, 1))
+        data = np.vstack([normal_scores(codes, rng) for _ in range(times)])
+        seen = np.tile(seen, (times, 1))
         self.mean = _Linear(seen, data)
         data = data - self.mean(seen)
         self.spread = _Linear(seen, np.log(np.abs(data) + _SMALLEST))
@@ -220,7 +223,7 @@ class _Flow:
         for step in range(model.steps):
             noise = rng.standard_normal(data.shape) @ self.root.T
             t, seed = (step + 0.5) / model.steps, int(rng.integers(2**31))
-            leaf = copies * model.min_samples_leaf
+            leaf = times * model.min_samples_leaf
             jobs.append(delayed(_velocity)(noise, data, seen, t, model.n_estimators, leaf, seed))
         self.forests = Parallel(model.n_jobs)(jobs)
 
@@ -237,7 +240,7 @@ class _Flow:
 
     def _draw_numbers(self, n, seen, rng, temperature):
         u = np.column_stack([even(n, rng) for _ in self.numbers])  # a Latin hypercube
-        x = temperature * ndtri(np.clip(u, _EDGE, 1 - _EDGE)) @ self.root.T
+        x = temperature * normal(u) @ self.root.T
         for forest in self.forests:
             x += forest.predict(np.hstack([x, seen])).reshape(x.shape) / len(self.forests)
         u = ndtr(self.mean(seen) + x * np.exp(self.spread(seen)))
@@ -267,43 +270,6 @@ def _velocity(noise, data, seen, t, n_estimators, leaf, seed):
     place, speed = cos * noise + sin * data, math.pi / 2 * (cos * data - sin * noise)
     forest = ExtraTreesRegressor(n_estimators, min_samples_leaf=leaf, random_state=seed)
     return forest.fit(np.hstack([place, seen]), speed if speed.shape[1] > 1 else speed[:, 0])
-
-
-class _Law:
-    """The distribution of a column: values at the middle of their rank, lines between them.
-
-    A value that repeats keeps its whole share. Beyond the least and the greatest value a line
-    goes on to half the next gap: the range of a cell of the table is not the table's.
-    """
-
-    def __init__(self, known):
-        values, counts = np.unique(known, return_counts=True)
-        upper = np.cumsum(counts)
-        levels = np.concatenate([upper - counts + 0.5, upper - 0.5]) / len(known)
-        order = np.argsort(levels, kind="stable")
-        levels, values = levels[order], np.tile(values, 2)[order]
-        if len(levels) > 2 * _GRID:
-            grid = np.linspace(0, 1, _GRID)
-            grid = np.unique(np.concatenate([grid, levels[:10], levels[-10:]]))
-            levels, values = grid, np.interp(grid, levels, values)
-        gaps = np.diff(np.unique(values))
-        ends = (gaps[0] / 2, gaps[-1] / 2) if len(gaps) else (0, 0)
-        self.levels = np.concatenate([[0], levels, [1]])
-        self.values = np.concatenate([[values[0] - ends[0]], values, [values[-1] + ends[1]]])
-
-    def quantile(self, u):
-        return np.interp(u, self.levels, self.values)
-
-
-def _scores(codes, rng):
-    """Draw the normal scores of a table, those of a value evenly from its ranks."""
-    u = rng.random(codes.shape)  # and of a missing value nothing is known
-    for j, column in enumerate(codes.T):
-        known = ~np.isnan(column)
-        _, place, counts = np.unique(column[known], return_inverse=True, return_counts=True)
-        upper = np.cumsum(counts)[place]
-        u[known, j] = (upper - u[known, j] * counts[place]) / known.sum()
-    return ndtri(np.clip(u, _EDGE, 1 - _EDGE))
 
 
 def _flag(column):

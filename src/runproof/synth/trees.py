@@ -47,6 +47,9 @@ class Sequential(Generator):
     values are those of the training table by nature, and only the combinations are new.
     Missing values are drawn by their share in a leaf of a tree of their own.
 
+    That no value is copied is no privacy: after a few columns a leaf of five rows is those
+    five people, and attacks find them. Larger leaves leak less and fit worse; measure it.
+
     Samples are spread evenly: the uniform numbers behind a column are one in each n-th part.
     Each row has the right law, but the rows of one sample are not quite independent.
 

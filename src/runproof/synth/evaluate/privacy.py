@@ -151,7 +151,8 @@ def membership_attack(
     fpr : float
         False positive rate of `tpr`, between 0 and 1.
     max_rows : int or None
-        Of larger tables so many rows are drawn.
+        Of larger tables so many rows are drawn, of the synthetic one too: an attacker who
+        sees less of it finds fewer members. None takes all.
     random_state : None, int, SeedSequence, BitGenerator or Generator
         For these draws.
 
