@@ -21,6 +21,8 @@ TREE = pytest.StashKey()
 IPyNbCell.output_timeout = 60
 
 os.environ.update(kernel_environment())
+# Workers share the cores, and OpenMP's threads wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def tree_state(root):
