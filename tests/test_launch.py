@@ -157,7 +157,8 @@ def make_stand_ins(place):
     """Write the module that says "this is Colab", the network block, and the kernel's spec."""
     for name in ("colab/google/colab", "blocked", "kernels/fresh", "home"):
         (place / name).mkdir(parents=True)
-    (place / "colab" / "google" / "colab" / "__init__.py").touch()
+    for name in ("__init__.py", "output.py"):  # the latter is what JAX looks for there
+        (place / "colab" / "google" / "colab" / name).touch()
     (place / "blocked" / "sitecustomize.py").write_text(NO_NETWORK, encoding="utf-8")
     python = place / "env" / "bin" / "python"
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
