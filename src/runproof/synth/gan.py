@@ -92,8 +92,7 @@ class GAN(Generator):
     at both (R1 and R2) makes the training settle, where the logistic loss without a penalty
     goes around in circles. Without a holdout nothing is chosen among evaluations: the learning
     rate falls to 0 and the last weights' average is kept. With one, each look takes the same
-    noise, so that the least distance is the best of a few tens of numbers and no selection
-    from independent noise.
+    noise, so that the least distance is a choice among generators, and not among draws.
 
     Networks of this size can learn a few hundred rows by heart: the more steps, the closer
     samples come to the training rows, and to a membership attack that succeeds. On small
