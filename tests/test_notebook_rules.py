@@ -10,6 +10,15 @@ from runproof.ledger import Ledger
 from tools import cells, notebook, notebook_rules
 from tools.prose_rules import SKELETON, is_checked, numbers, told
 
+CLAIM = """\
+ledger.claim(
+    "the mean is 2",
+    source="author2020",
+    where="Section 3, step 1",
+    stance="claims",
+    holds=mean == 2,
+    evidence=f"the mean is {mean:.2f}",
+)"""
 PNG = "iVBORw0KGgo="  # never decoded
 ALT = "Bars that rise from one on the left to nine on the right"
 
@@ -28,7 +37,14 @@ def picture(mime="image/png"):
 
 def ledger_output():
     ledger = Ledger()
-    ledger.claim("the mean is 2", source="author2020", holds=bool(0), evidence="the mean is 2.50")
+    ledger.claim(
+        "the mean is 2",
+        source="author2020",
+        where="Section 3, step 1",
+        stance="claims",
+        holds=bool(0),
+        evidence="the mean is 2.50",
+    )
     data, metadata = ledger._repr_mimebundle_()
     return new_output("display_data", data, metadata=metadata)
 
@@ -45,9 +61,11 @@ def exercise(n):
 def good(monkeypatch, tmp_path):
     """A small notebook that keeps every rule; the tests break it one rule at a time."""
     monkeypatch.setattr(cells, "BIBLIOGRAPHY", tmp_path / "references.bib")
-    cells.BIBLIOGRAPHY.write_text("@book{author2020,\n  title = {T}\n}\n", encoding="utf-8")
+    cells.BIBLIOGRAPHY.write_text(
+        "@book{author2020,\n  title = {T},\n  parts = {Section 3; Table 1}\n}\n", encoding="utf-8"
+    )
     inside = {
-        "You will build": ["It takes 5 minutes and 200 MB."],
+        "You will build": ["Reading takes 1 minutes, running 200 MB."],
         "Set-up": [new_code_cell(cells.setup_cell())],
         "The question and the data": [
             new_code_cell("mean = (2 + 3) / 2\nprint(f'{mean:.2f}')", outputs=[stdout("2.50\n")]),
@@ -62,7 +80,7 @@ def good(monkeypatch, tmp_path):
                     "runproof": {"card": "One sentence about it."},
                 },
             ),
-            new_code_cell("ledger.claim('the mean is 2', source='author2020', holds=mean == 2)"),
+            new_code_cell(CLAIM),
             "**Verdict 1: refuted.** Too low.",
         ],
         "Your turn": [*exercise(1), *exercise(2), *exercise(3)],
@@ -170,6 +188,11 @@ def early_ledger(nb):
 def swap_sections(nb):
     first, second = find(nb, "## What we learned"), find(nb, "## Going further")
     first.source, second.source = second.source, first.source
+
+
+def long_chapter(nb):
+    for n in range(60):
+        insert(nb, new_code_cell(f"x{n} = {n}"))
 
 
 LONG = "\n".join(f"x{i} = {i}" for i in range(13))
@@ -281,7 +304,10 @@ BAD = [
     ("prose-numbers", text("Nothing.\n\n<!-- given: 0.05 -->"), "marked as given but not told"),
     ("skeleton", edit("## A better way", "## Another way"), "'## A better way' is missing"),
     ("skeleton", swap_sections, "out of order"),
-    ("skeleton", edit("5 minutes", "little"), "does not tell the minutes"),
+    ("length", edit("Reading takes", "It takes"), "must say 'Reading takes 1 minutes'"),
+    ("length", edit("takes 1 minutes", "takes 5 minutes"), "must say 'Reading takes 1 minutes'"),
+    ("length", text("word " * 3500), "at most 3500 and 60"),
+    ("length", long_chapter, "code cells outside its folds"),
     ("skeleton", edit("200 MB", "little"), "does not tell the memory"),
     ("exercises", edit("### Exercise 3", "### Exercise 4"), "[1, 2, 4]"),
     ("exercises", edit("### Exercise 3", "More of"), "exercises [1, 2]"),
@@ -296,6 +322,12 @@ BAD = [
     ("ledger-shown", claims(verdict="holds"), "not those of its table"),
     ("ledger-shown", claims(verdict="maybe"), "not those of its table"),
     ("ledger-computed", edit("holds=mean == 2", "note=''"), "has no `holds=`"),
+    ("ledger-computed", edit("evidence=", "shown=True,\n    evidence="), "`shown=True` is typed"),
+    (
+        "ledger-computed",
+        edit('evidence=f"the mean is {mean:.2f}"', "evidence='low'"),
+        "`evidence=` is typed",
+    ),
     ("ledger-computed", edit("mean == 2", "False"), "is typed"),
     ("ledger-computed", edit("mean == 2", "not True"), "is typed"),
     ("ledger-computed", edit("mean == 2", "bool(0)"), "is typed"),
@@ -303,6 +335,11 @@ BAD = [
     ("ledger-computed", edit("mean == 2", "mean == mean"), "is typed"),
     ("ledger-computed", code("no = False\nledger.claim('x', holds=no)"), "`holds=no` is typed"),
     ("ledger-sources", claims(source="nobody1900"), "nobody1900"),
+    ("ledger-sources", claims(where=None), "cites 'author2020' at ''"),
+    ("ledger-sources", claims(where="Theorem 5.5.2"), "at 'Theorem 5.5.2', but that source has"),
+    ("ledger-stances", claims(stance="says"), "has the stance 'says'"),
+    ("ledger-stances", claims(stance="asks"), "the source asks, has the verdict 'refuted'"),
+    ("ledger-stances", claims(stance="ours"), "has the verdict 'refuted'"),
     ("ledger-verdicts", edit("1: refuted", "1: holds"), "the ledger says 'refuted'"),
     ("ledger-verdicts", edit("1: refuted", "7: refuted"), "no such claim"),
     ("ledger-verdicts", edit("1: refuted", "1: Refuted"), "another form"),

@@ -61,7 +61,8 @@ def chapter(title, claims=()):
     """Return a small executed chapter with a picture for its card and a ledger."""
     ledger = Ledger()
     for claim, holds in claims:
-        ledger.claim(claim, source="doodson1921", holds=holds, evidence="measured: 3")
+        said = {"source": "doodson1921", "where": "Section 2", "stance": "claims"}
+        ledger.claim(claim, **said, holds=holds, evidence="measured: 3")
     data, metadata = ledger._repr_mimebundle_()
     picture = {"image/png": base64.b64encode(PNG).decode()}
     card = {
@@ -159,9 +160,11 @@ def test_chapter_that_is_no_notebook_is_named(book):
 
 def test_ledger_page_counts_and_links(book):
     text = pages.ledger_page(book)
-    assert text.startswith("2 claims so far: 1 holds, 1 refuted.\n")
+    assert text.startswith("2 statements so far: 1 holds, 1 refuted.\n")
     assert "## [How high?](../notebooks/tides.ipynb)" in text
     assert "It &lt;falls&gt;" in text
+    said = '<td>claims: [<a href="cite.html#references">doodson1921</a>] Section 2</td>'
+    assert text.count(said) == 2
     assert "Where?" not in text  # a chapter without claims has no section
 
 
@@ -169,7 +172,7 @@ def test_last_ledger_of_a_chapter_counts(book):
     other = chapter("x", [("Only this", True)]).cells[2]
     change(book, "tides", lambda nb: nb.cells.append(other))
     text = pages.ledger_page(book)
-    assert "1 claims so far: 1 holds" in text
+    assert "1 statements so far: 1 holds" in text
     assert "It rises" not in text
 
 

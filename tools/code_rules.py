@@ -246,22 +246,27 @@ def axis_labels(nb, path):
 
 
 def ledger_computed(nb, path):
-    """`holds=` of every claim is computed, never typed."""
+    """`holds=` and `shown=` of every claim are computed, and `evidence=` prints what was."""
     assigned = _assignments(nb)
     for i, cell in own(nb):
         for node in ast.walk(tree(cell.source)):
-            if not (isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "claim"):
-                continue
-            holds = next((k.value for k in node.keywords if k.arg == "holds"), None)
-            if holds is None:
-                yield at(nb, i, "a claim has no `holds=`; give it a computed boolean")
-            elif _typed(holds, assigned):
-                yield at(
-                    nb,
-                    i,
-                    f"`holds={ast.unparse(holds)}` is typed, not computed; compare numbers "
-                    "that the notebook measured",
-                )
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "claim":
+                given = {k.arg: k.value for k in node.keywords}
+                for message in _typed_arguments(given, assigned):
+                    yield at(nb, i, message)
+
+
+def _typed_arguments(given, assigned):
+    if "holds" not in given:
+        yield "a claim has no `holds=`; give it a computed boolean"
+    for name in ("holds", "shown"):
+        if name in given and _typed(given[name], assigned):
+            yield (
+                f"`{name}={ast.unparse(given[name])}` is typed, not computed; compare numbers "
+                "that the notebook measured"
+            )
+    if "evidence" in given and _typed(given["evidence"], assigned):
+        yield "`evidence=` is typed, the same whatever was measured; print the numbers in it"
 
 
 def _assignments(nb):

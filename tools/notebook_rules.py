@@ -326,9 +326,11 @@ RULES = [
     Rule("prose-numbers", prose_rules.prose_numbers),
     Rule("solutions", prose_rules.solutions),
     Rule("skeleton", prose_rules.skeleton, chapters_only=True),
+    Rule("length", prose_rules.length, chapters_only=True),
     Rule("exercises", prose_rules.exercises, chapters_only=True),
     Rule("ledger-shown", prose_rules.ledger_shown, chapters_only=True),
     Rule("ledger-computed", code_rules.ledger_computed),
     Rule("ledger-sources", prose_rules.ledger_sources),
+    Rule("ledger-stances", prose_rules.ledger_stances),
     Rule("ledger-verdicts", prose_rules.verdicts),
 ]

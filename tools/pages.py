@@ -115,7 +115,7 @@ def ledger_page(root=ROOT):
                 sections.append(f"## [{title(nb)}](../{path})\n\n{table}\n")
     counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
     summary = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-    return f"{len(verdicts)} claims so far: {summary}.\n\n" + "\n".join(sections)
+    return f"{len(verdicts)} statements so far: {summary}.\n\n" + "\n".join(sections)
 
 
 def data_page(root=ROOT):
@@ -182,8 +182,8 @@ def write_pages(root=ROOT):
 
 def _link_sources(table):
     """Let each source of a ledger lead to the references."""
-    link = r'<small>[<a href="cite.html#references">\1</a>]</small>'
-    return re.sub(r"<small>\[(\w+)\]</small>", link, table)
+    link = r'\1<a href="cite.html#references">\2</a>]'
+    return re.sub(r"(<td>(?:claims|asks|warns): \[)(\w+)\]", link, table)
 
 
 def _outputs(nb):

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from itertools import pairwise
 
-from runproof.ledger import CONDITIONAL, HOLDS, REFUTED, html_table, rows_of
+from pybtex.database import parse_file
+
+from runproof.ledger import MARKS, STANCES, html_table, rows_of
 from tools import cells
 from tools.cells import as_text, at, code, headings, markdown, ours, section, tags, without_fences
 
-VERDICTS = (CONDITIONAL, HOLDS, REFUTED)
-VERDICT = re.compile(rf"\*\*Verdict (\d+): ({'|'.join(VERDICTS)})\.\*\*")
+VERDICT = re.compile(rf"\*\*Verdict (\d+): ({'|'.join(MARKS)})\.\*\*")
 
 #: The permanent anchor that opens an interview entry.
 ANCHOR = re.compile(r'\A<a id="[a-z0-9-]+"></a>\n')
@@ -32,6 +34,10 @@ SKELETON = [
     "What we learned",
     "Going further",
 ]
+
+#: How fast a chapter is read, and how long it may be.
+WORDS_A_MINUTE, LINES_A_MINUTE = 200, 40
+MAX_WORDS, MAX_CELLS = 3500, 60
 
 FORBIDDEN = ["simply", "obviously", "of course", "as we all know", "needless to say"]
 #: British spellings (regular expressions) and what we write.
@@ -223,9 +229,40 @@ def skeleton(nb, path):
         wrong = next(a for a, b in zip(found, [*SKELETON, ""], strict=False) if a != b)
         yield f"the section '## {wrong}' is out of order or double; see notebooks/_template.ipynb"
     build = " ".join(cell.source for _, cell in section(nb, "You will build"))
-    for what, pattern in {"minutes": r"\d\s*minutes?\b", "memory": r"\d\s*[MG]B\b"}.items():
-        if build and not re.search(pattern, build):
-            yield f"'## You will build' does not tell the {what}; say, e.g., 20 minutes, 300 MB"
+    if build and not re.search(r"\d\s*[MG]B\b", build):
+        yield "'## You will build' does not tell the memory; say, e.g., 300 MB"
+
+
+def reading(nb):
+    """Return what a reader of the unfolded chapter meets: words, lines of code, code cells.
+
+    Solutions, folded cells and `<details>` are left out, and the set-up cell, which nobody
+    reads. A cell whose code alone is folded still counts as a cell: its output is read.
+    """
+    shown = [cell for _, cell in markdown(nb) if not _is_solution(cell)]
+    texts = [re.sub(r"<!--.*?-->|<details.*?</details>", " ", c.source, flags=re.S) for c in shown]
+    visible = [cell for _, cell in cells.own(nb) if "hide-cell" not in tags(cell)]
+    open_cells = [cell for cell in visible if "hide-input" not in tags(cell)]
+    lines = [line for cell in open_cells for line in cell.source.splitlines() if line.strip()]
+    return sum(len(text.split()) for text in texts), len(lines), len(visible)
+
+
+def length(nb, path):
+    """A chapter is read in the minutes that it states, and is short enough to be read."""
+    n_words, lines, n_cells = reading(nb)
+    minutes = math.ceil(n_words / WORDS_A_MINUTE + lines / LINES_A_MINUTE)
+    build = " ".join(cell.source for _, cell in section(nb, "You will build"))
+    stated = re.search(r"Reading takes (\d+) minutes", build)
+    if not stated or abs(int(stated[1]) - minutes) > 1:
+        yield (
+            f"'## You will build' must say 'Reading takes {minutes} minutes': {n_words} words and "
+            f"{lines} lines of code, at {WORDS_A_MINUTE} and {LINES_A_MINUTE} a minute"
+        )
+    if n_words > MAX_WORDS or n_cells > MAX_CELLS:
+        yield (
+            f"has {n_words} words and {n_cells} code cells outside its folds, at most {MAX_WORDS} "
+            f"and {MAX_CELLS} are allowed; what does not serve the story goes"
+        )
 
 
 def exercises(nb, path):
@@ -314,19 +351,49 @@ def _table(claims):
 
 
 def ledger_sources(nb, path):
-    """Every claim names a source that the bibliography has."""
-    known = set()
-    if cells.BIBLIOGRAPHY.exists():
-        text = cells.BIBLIOGRAPHY.read_text(encoding="utf-8")
-        known = set(re.findall(r"^@\w+\{\s*([^,\s]+)\s*,", text, re.MULTILINE))
+    """Every statement has a source in the bibliography and an address that this source has.
+
+    An entry lists under ``parts`` what somebody found when he opened the source: sections,
+    pages, tables, files. A theorem of another text cannot be cited under its key then.
+    """
+    known = parse_file(cells.BIBLIOGRAPHY).entries if cells.BIBLIOGRAPHY.exists() else {}
+    bibliography = cells.BIBLIOGRAPHY.name
     for i, _, claims in list(ledgers(nb))[-1:]:
-        for claim in claims:
-            if claim.get("source") not in known:
+        for claim in (row for row in claims if row.get("stance") != "ours"):
+            name, where = claim.get("source"), claim.get("where") or ""
+            about = f"claim {claim.get('id')} cites {name!r}"
+            if name not in known:
+                yield at(nb, i, f"{about}, which is not in {bibliography}; add the entry there")
+                continue
+            parts = [part.strip() for part in known[name].fields.get("parts", "").split(";")]
+            if not where.strip() or not any(part and where.startswith(part) for part in parts):
                 yield at(
                     nb,
                     i,
-                    f"claim {claim.get('id')} cites {claim.get('source')!r}, which is not in "
-                    f"{cells.BIBLIOGRAPHY.name}; add the entry there",
+                    f"{about} at {where!r}, but that source has {'; '.join(parts) or 'no parts'}; "
+                    "cite the text where it stands, or list the part under `parts` of its entry "
+                    f"in {bibliography} after you have seen it there",
+                )
+
+
+def ledger_stances(nb, path):
+    """The verdict fits the stance: only what a source claims can hold or be refuted."""
+    for i, _, claims in list(ledgers(nb))[-1:]:
+        for claim in claims:
+            stance, verdict = claim.get("stance"), claim.get("verdict")
+            if stance not in STANCES:
+                yield at(
+                    nb,
+                    i,
+                    f"claim {claim.get('id')} has the stance {stance!r}; known: "
+                    f"{', '.join(STANCES)}",
+                )
+            elif verdict not in STANCES[stance]:
+                yield at(
+                    nb,
+                    i,
+                    f"claim {claim.get('id')}, which the source {stance}, has the "
+                    f"verdict {verdict!r}; run `make run`",
                 )
 
 
