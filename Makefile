@@ -63,8 +63,8 @@ lock: $(READY)  ## renew requirements.txt: newest versions that fit, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --all-extras --upgrade --python-version 3.11 \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
 
-repo: $(READY)  ## point a fork at its own address (URL=https://github.com/you/runproof)
-	$(PY) -m tools.repo $(if $(URL),$(URL),$(error say where, as in: make repo URL=https://github.com/you/runproof))
+repo: $(READY)  ## point a fork at its own address (URL=https://github.com/you/your-fork, BRANCH=main)
+	$(PY) -m tools.repo $(if $(URL),$(URL),$(error say where, as in: make repo URL=https://github.com/you/your-fork)) $(BRANCH)
 
 wheel: $(READY)  ## build the package into dist/
 	$(VENV)/bin/uv build --quiet --wheel --no-build-isolation --python $(PY) --out-dir dist

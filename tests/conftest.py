@@ -27,14 +27,40 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 def tree_state(root):
     """Return the hash of every file in a working tree that git does not ignore."""
-
-    def git(*arguments):
-        command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-    names = git("ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    names = _git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
     files = [root / name for name in names if (root / name).is_file()]
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _git(root, *arguments):
+    """Return what git prints, or end the run with git's own words."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True)
+        said = done.stderr.strip() if done.returncode else None
+    except OSError as error:
+        said = str(error)
+    if said:
+        pytest.exit(
+            f"the tests need a git clone, to see that they leave it clean:\n{said}",
+            returncode=pytest.ExitCode.USAGE_ERROR,
+        )
+    return done.stdout
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Keep the cells of a notebook together and in order, whatever shuffles the tests."""
+    notebooks = {}
+    for item in items:
+        if isinstance(item, IPyNbCell):
+            notebooks.setdefault(item.parent, []).append(item)
+    ordered = []
+    for item in items:
+        if isinstance(item, IPyNbCell):
+            ordered += sorted(notebooks.pop(item.parent, []), key=lambda cell: cell.cell_num)
+        else:
+            ordered.append(item)
+    items[:] = ordered
 
 
 class _Scheduling(LoadScopeScheduling):

@@ -9,9 +9,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from conftest import tree_state
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pytest_socket import SocketConnectBlockedError
@@ -157,6 +159,15 @@ def test_target_that_needs_a_value_says_so(command, hint):
     assert hint in done.stderr
 
 
+def test_clone_on_windows_has_the_bytes_of_this_one(tmp_path):
+    """Git for Windows asks for its line endings; data files are checked by their hashes."""
+    clone = ["git", "-c", "core.autocrlf=true", "clone", "--quiet", "--config=core.autocrlf=true"]
+    subprocess.run([*clone, ROOT, tmp_path / "clone"], check=True)
+    listed = ["git", "-C", tmp_path / "clone", "ls-files", "--eol"]
+    lines = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert {line.split()[1] for line in lines} <= {"w/lf", "w/-text", "w/none"}
+
+
 # The test run
 
 
@@ -203,22 +214,50 @@ def test_removed_file_changes_the_state(tree):
     assert tree_state(tree) != before
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
-def test_run_that_writes_into_the_tree_fails(tree, workers):
+def run_tests(tree, *options, source="def test_x():\n    pass\n"):
     """Run pytest with this project's conftest in a tree of its own."""
-    (tree / "tests").mkdir()
+    (tree / "tests").mkdir(exist_ok=True)
     for name in ("conftest.py", "browsers.py"):
         shutil.copy(ROOT / "tests" / name, tree / "tests")
-    source = f"from pathlib import Path\n\n\ndef test_x():\n    Path({str(tree)!r}, 'x').touch()\n"
     (tree / "tests" / "test_x.py").write_text(source, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "tests", "-n", workers]
-    command += ["-p", "xdist", "-p", "no:cacheprovider"]
-    # Nothing but xdist: loading every plugin takes longer than all the rest.
+    command = [sys.executable, "-m", "pytest", "tests", "-p", "no:cacheprovider", *options]
+    # Nothing but what is named: loading every plugin takes longer than all the rest.
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_run_that_writes_into_the_tree_fails(tree, workers):
+    source = f"from pathlib import Path\n\n\ndef test_x():\n    Path({str(tree)!r}, 'x').touch()\n"
+    done = run_tests(tree, "-p", "xdist", "-n", workers, source=source)
     assert "1 passed" in done.stdout
     assert "changed the working tree" in done.stdout
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("search_path", ["", None])
+def test_without_git_or_a_clone_the_run_says_so(tmp_path, monkeypatch, search_path):
+    if search_path is not None:
+        monkeypatch.setenv("PATH", search_path)
+    done = run_tests(tmp_path, "-p", "xdist")
+    assert "the tests need a git clone" in done.stdout + done.stderr
+    assert ("No such file" if search_path == "" else "not a git repository") in done.stdout
+    assert "INTERNALERROR" not in done.stdout
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+
+
+def test_cells_of_a_notebook_stay_in_order_where_tests_are_shuffled(tree):
+    (tree / "tests").mkdir()
+    for name in ("one", "two"):
+        cells = [new_code_cell("x = 0", execution_count=1)]
+        for n in range(1, 8):
+            shown = new_output("execute_result", {"text/plain": str(n)}, execution_count=n + 1)
+            cells.append(new_code_cell("x += 1\nx", execution_count=n + 1, outputs=[shown]))
+        nbformat.write(new_notebook(cells=cells), tree / "tests" / f"{name}.ipynb")
+    done = run_tests(
+        tree, "-p", "xdist", "-p", "randomly", "-p", "nbval.plugin", "--nbval", "--randomly-seed=1"
+    )
+    assert "17 passed" in done.stdout, done.stdout
 
 
 @pytest.mark.filterwarnings("ignore:A test tried to use")

@@ -1,6 +1,7 @@
 """``make repo URL=...``: a fork gets its own address in every place, and nothing else changes."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,6 +21,8 @@ BAD = [
     "http://github.com/teacher/course",
     "https://gitlab.com/teacher/course",
     "https://github.com/teacher",
+    "https://github.com/teacher/.",
+    "https://github.com/teacher/..",
     "https://github.com/teacher/course.git",
     "https://github.com/teacher/course/tree/main",
     "https://github.com/teacher/course?tab=readme",
@@ -111,11 +114,63 @@ def test_launch_buttons_lead_to_the_fork(book, fork):
 
 def test_site_and_launch_paths_follow_github():
     assert repo.spellings(FORK) == [
+        f"{FORK}\ncd course.2027_ml\n",
         FORK,
         "gh/Some-Teacher/course.2027_ml",
         "github/Some-Teacher/course.2027_ml",
         "https://some-teacher.github.io/course.2027_ml",
     ]
+
+
+@pytest.mark.parametrize("name", ["anna.github.io", "Anna.GitHub.io"])
+def test_repository_named_after_its_owner_is_served_at_the_root(name):
+    assert repo.spellings(f"https://github.com/Anna/{name}")[-1] == "https://anna.github.io"
+
+
+def test_site_at_the_root_stands_in_every_place_and_leads_back(book, tmp_path):
+    url = "https://github.com/anna/anna.github.io"
+    shutil.copytree(book, tmp_path / "fork")
+    repo.rewrite(url, tmp_path / "fork")
+    readme = (tmp_path / "fork" / "README.md").read_text("utf-8")
+    assert "Read it at <https://anna.github.io>" in readme
+    assert "url: https://anna.github.io\n" in (tmp_path / "fork" / "CITATION.cff").read_text(
+        "utf-8"
+    )
+    repo.rewrite(repo.address(book), tmp_path / "fork")
+    assert texts(tmp_path / "fork") == texts(book)
+
+
+def test_reader_changes_into_the_folder_that_git_made(fork):
+    page = (fork / "book" / "how_to_use.md").read_text("utf-8")
+    assert f"git clone {FORK}\ncd course.2027_ml\n" in page
+
+
+def test_fork_may_have_another_branch(book, fork, tmp_path):
+    shutil.copytree(fork, tmp_path / "other")
+    repo.rewrite(FORK, tmp_path / "other", "trunk")
+    config = yaml.safe_load((tmp_path / "other" / "_config.yml").read_text("utf-8"))
+    assert config["repository"]["branch"] == repo.branch(tmp_path / "other") == "trunk"
+    before, after = texts(fork), texts(tmp_path / "other")
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {
+        "README.md",
+        "_config.yml",
+        "book/instructors.md",
+        ".github/workflows/publish.yml",
+        ".github/workflows/test.yml",
+    }
+    word = re.compile(r"(?<![\w-])main(?![\w(-])")  # not `if __name__ == "__main__"`, `domain`
+    assert [name for name in changed if word.search(after[name])] == []
+    repo.rewrite(FORK, tmp_path / "other", "main")
+    assert texts(tmp_path / "other") == before
+
+
+@pytest.mark.parametrize("branch", ["a b", "-x", "a/b", "x\n", "[main]"])
+def test_bad_branch_is_refused_and_nothing_is_written(branch, book):
+    before = texts(book)
+    with pytest.raises(ValueError, match="must be a plain name"):
+        repo.rewrite(FORK, book, branch)
+    assert texts(book) == before
 
 
 def test_notebooks_change_in_the_set_up_cell_only(book, fork):
@@ -172,6 +227,11 @@ def test_command_refuses_with_a_message(capsys):
 
 
 def test_command_lists_what_changed(fork, monkeypatch, capsys):
-    monkeypatch.setattr(repo, "rewrite", lambda url: [repo.ROOT / "README.md"])
+    said = []
+    monkeypatch.setattr(
+        repo, "rewrite", lambda *a, **k: said.append((*a, k)) or [repo.ROOT / "README.md"]
+    )
     repo.main([FORK + "/"])
-    assert capsys.readouterr().out == "README.md\n"
+    repo.main([FORK, "trunk"])
+    assert said == [(FORK, {"new_branch": None}), (FORK, {"new_branch": "trunk"})]
+    assert capsys.readouterr().out == "README.md\n" * 2
