@@ -7,19 +7,22 @@ BUILT  := _build/.built
 SOURCES = _config.yml _toc.yml $(shell find book notebooks data src tools benchmarks/results -type f \
             ! -path '*/_generated/*' ! -path '*/__pycache__/*' ! -path '*/.ipynb_checkpoints/*')
 NB     ?=
+PYTEST  = $(PY) -m pytest -n $(or $(WORKERS),auto) --dist loadscope --nbval --nbval-current-env
+# What needs a browser, a fresh environment or the whole book: not the business of a processor.
+HOUSE   = binder house interview_pages launch pages repo scoreboard_page site workflows
 CHAPTERS = $(if $(NB),$(NB),$(error say which notebook, as in: make $@ NB=zero_runs))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test check run new decks lab bench lock repo wheel format clean
+.PHONY: help setup book serve test portable check run new decks lab bench lock repo wheel format clean
 
 help:  ## list the entry points
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(READY)  ## make .venv and install the lock, hashes checked
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12")'
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@awk '/^[a-z]/ {uv = /^uv==/} uv' requirements.txt > $(VENV)/uv.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes --python $(PY) requirements.txt
@@ -37,8 +40,14 @@ $(BUILT): $(READY) $(SOURCES)
 serve: book  ## build the site and serve it on http://localhost:8000
 	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
-test: book  ## run everything: engines, notebook rules, every notebook, the site in a browser
-	$(PY) -m pytest -n auto --dist loadscope --nbval --nbval-current-env
+test: book  ## run everything: engines, notebook rules, every notebook, the site (SEED=1 shuffles)
+	$(PYTEST) $(if $(SEED),-p randomly --randomly-seed=$(SEED))
+
+portable: $(READY)  ## engines and notebooks as processors without AVX-512, then without AVX2, run them
+	OPENBLAS_CORETYPE=Haswell NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR" \
+	  $(PYTEST) $(HOUSE:%=--ignore=tests/test_%.py)
+	OPENBLAS_CORETYPE=Nehalem NPY_DISABLE_CPU_FEATURES=X86_V3 NUMBA_CPU_NAME=nehalem \
+	  XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 $(PYTEST) $(HOUSE:%=--ignore=tests/test_%.py)
 
 check: $(READY)  ## one chapter as the inner loop: its rules, its cells, its engine (NB=name)
 	$(PY) -m tools.notebook check $(CHAPTERS)

@@ -159,6 +159,24 @@ def test_target_that_needs_a_value_says_so(command, hint):
     assert hint in done.stderr
 
 
+def test_half_made_environment_is_made_anew(tmp_path):
+    """Debian without python3-venv leaves a .venv that has a python and no pip."""
+    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho No module named pip >&2\nexit 1\n", encoding="utf-8")
+    system = tmp_path / "python"
+    system.write_text('#!/bin/sh\necho "$@" >> calls\n', encoding="utf-8")
+    for script in (python, system):
+        script.chmod(0o755)
+    make = ["make", "setup", f"PYTHON={system}"]
+    done = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0  # the pretended venv mends nothing
+    calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+    assert calls[-1] == "-m venv --clear .venv"
+
+
 def test_clone_on_windows_has_the_bytes_of_this_one(tmp_path):
     """Git for Windows asks for its line endings; data files are checked by their hashes."""
     clone = ["git", "-c", "core.autocrlf=true", "clone", "--quiet", "--config=core.autocrlf=true"]

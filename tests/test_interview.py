@@ -3,9 +3,13 @@
 import csv
 import io
 import json
+import os
 import re
+import shutil
 import sqlite3
+import subprocess
 import zipfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -197,11 +201,16 @@ def decks():
 @pytest.fixture
 def notes(decks, tmp_path):
     """The notes of the Anki package: (guid, fields, tags)."""
-    with zipfile.ZipFile(io.BytesIO(decks[interview.DECK])) as package:
-        package.extract("collection.anki2", tmp_path)
-    with sqlite3.connect(tmp_path / "collection.anki2") as base:
-        rows = base.execute("select guid, flds, tags from notes").fetchall()
+    rows = select("guid, flds, tags", decks[interview.DECK], tmp_path)
     return [(guid, fields.split("\x1f"), tags.split()) for guid, fields, tags in rows]
+
+
+def select(columns, deck, folder):
+    """Return columns of the notes in an Anki package."""
+    with zipfile.ZipFile(io.BytesIO(deck)) as package:
+        package.extract("collection.anki2", folder)
+    with closing(sqlite3.connect(folder / "collection.anki2")) as base:
+        return base.execute(f"select {columns} from notes").fetchall()
 
 
 def test_anki_deck_has_a_note_for_every_entry(notes):
@@ -219,6 +228,55 @@ def test_a_note_is_known_by_its_slug_alone(notes):
     with zipfile.ZipFile(io.BytesIO(again)) as package:
         base = package.read("collection.anki2")
     assert all(guid.encode() in base for guid, _, _ in notes)
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A clone with one interview notebook, committed at second 1,800,000,000."""
+    notebook = tmp_path / "clone" / "notebooks" / "interview" / "x.ipynb"
+    notebook.parent.mkdir(parents=True)
+    notebook.write_text("{}\n", encoding="utf-8")
+    commit(tmp_path / "clone", 1_800_000_000)
+    return tmp_path / "clone"
+
+
+def commit(folder, date):
+    someone = ["-c", "user.name=someone", "-c", "user.email=someone@localhost"]
+    environment = os.environ | {"GIT_COMMITTER_DATE": f"{date} +0000"}
+    for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "-qm", "x"]):
+        command = ["git", "-C", folder, *someone, *arguments]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+def test_a_correction_makes_a_newer_deck(clone):
+    """Anki takes a note that it knows only from a newer deck."""
+    notebook = clone / "notebooks" / "interview" / "x.ipynb"
+    dates = [interview.last_change(clone)]
+    notebook.write_text("{ }\n", encoding="utf-8")
+    os.utime(notebook, (0, 1_800_000_100))
+    dates.append(interview.last_change(clone))
+    commit(clone, 1_800_000_200)
+    dates.append(interview.last_change(clone))
+    assert dates == [1_800_000_000, 1_800_000_100, 1_800_000_200]
+
+
+def test_an_older_file_makes_no_older_deck(clone):
+    notebook = clone / "notebooks" / "interview" / "x.ipynb"
+    notebook.write_text("{ }\n", encoding="utf-8")
+    os.utime(notebook, (0, 1))
+    assert interview.last_change(clone) == 1_800_000_000
+
+
+def test_a_deck_without_a_clone_dates_from_its_files(clone):
+    shutil.rmtree(clone / ".git")
+    os.utime(clone / "notebooks" / "interview" / "x.ipynb", (0, 1_700_000_000))
+    assert interview.last_change(clone) == 1_700_000_000
+
+
+def test_every_note_carries_the_date(monkeypatch, tmp_path):
+    monkeypatch.setattr(interview, "last_change", lambda root: 1_800_000_000)
+    deck = interview.decks(ENTRIES, TITLES)[interview.DECK]
+    assert set(select("mod", deck, tmp_path)) == {(1_800_000_000,)}
 
 
 def test_spreadsheet_has_a_row_for_every_entry(decks):

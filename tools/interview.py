@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import re
+import subprocess
 import sys
 from functools import cache
 from html import escape
@@ -107,7 +108,31 @@ def inline_html(markdown):
 def decks(entries, titles, root=ROOT):
     """Return the Anki deck and the CSV file as {name: bytes}."""
     site = f"{spellings(address(root))[-1]}/notebooks/interview/"
-    return {DECK: _anki(entries, titles, site), TABLE: _csv(entries, titles, site)}
+    deck = _anki(entries, titles, site, last_change(root))
+    return {DECK: deck, TABLE: _csv(entries, titles, site)}
+
+
+def last_change(root=ROOT):
+    """Return when the book changed last, in seconds since 1970.
+
+    Anki takes a note that it knows only from a newer deck. The date is the last commit's, so
+    that one commit makes one deck; an answer that is not committed yet dates from its file.
+    """
+    committed = _git(root, "log", "-1", "--format=%ct")
+    folder = Path("notebooks", "interview")
+    if committed and not _git(root, "status", "--porcelain", "--", folder):
+        return int(committed)
+    saved = [path.stat().st_mtime for path in (root / folder).glob("*.ipynb")]
+    return int(max([*saved, float(committed or 0)]))
+
+
+def _git(root, *arguments):
+    """Return what git prints; nothing where there is no git or no clone."""
+    try:
+        done = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _topic_title(path):
@@ -130,7 +155,7 @@ def _math(content, options):
     return rf"\[{content}\]" if options["display_mode"] else rf"\({content}\)"
 
 
-def _anki(entries, titles, site):
+def _anki(entries, titles, site, date):
     model = genanki.Model(
         MODEL_ID,
         "Runproof interview",
@@ -156,8 +181,7 @@ def _anki(entries, titles, site):
         )
         deck.add_note(note)
     package = io.BytesIO()
-    # The time stamp is fixed, so that the same entries give the same notes.
-    genanki.Package(deck).write_to_file(package, timestamp=1.7e9)
+    genanki.Package(deck).write_to_file(package, timestamp=float(date))
     return package.getvalue()
 
 
