@@ -233,11 +233,18 @@ def hashes(folder):
 
 def upgrades(requirements, shipped):
     """Return the requirements that a machine with the shipped versions does not meet."""
+    python = shipped["python"]
+    machine = {
+        "extra": "",
+        "python_full_version": python,
+        "python_version": python.rpartition(".")[0],
+        "sys_platform": "linux",
+    }
     found = []
     for line in requirements:
         requirement = Requirement(line)
         name = canonicalize_name(requirement.name)
-        applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        applies = requirement.marker is None or requirement.marker.evaluate(machine)
         if applies and name in shipped and shipped[name] not in requirement.specifier:
             found.append(line)
         elif applies and name not in shipped:  # pip fetches it: what it needs counts as well
@@ -324,10 +331,15 @@ def test_dependencies_leave_colab_alone():
 
 
 @pytest.mark.parametrize(
-    "line", ["numpy>=2.3", "scipy<1.16", "pandas==3.*", "jax>0.7.2; python_version > '3'"]
+    "line",
+    ["numpy>=2.3", "scipy<1.16", "pandas==3.*", "jax>0.7.2; python_version == '3.12'"],
 )
 def test_dependency_that_would_move_colab_is_noticed(line):
     assert upgrades(["tqdm>=4.60", line], COLAB) == [line]
+
+
+def test_dependency_of_another_python_is_none_of_colabs():
+    assert upgrades(["numpy>=2.3; python_version >= '3.13'"], COLAB) == []
 
 
 def test_dependency_of_a_dependency_that_would_move_colab_is_noticed():

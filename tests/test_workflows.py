@@ -37,9 +37,9 @@ def complaints(schema, *files):
 
 
 def unpinned(text):
-    """Return the actions that are used without a major version or a commit."""
-    used = re.findall(r"uses:\s*(\S+)", text)
-    pinned = re.compile(r"[\w-]+/[\w./-]+@(v\d+|[0-9a-f]{40})")
+    """Return the actions that are used without a commit, and the version it is in a comment."""
+    used = re.findall(r"uses:\s*(\S.*)", text)
+    pinned = re.compile(r"[\w-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
     return [use for use in used if not use.startswith("./") and not pinned.fullmatch(use)]
 
 
@@ -91,9 +91,10 @@ def test_actions_are_pinned():
 
 def test_unpinned_action_is_noticed():
     text = (
-        "uses: actions/checkout@main\nuses: ./.github/workflows/test.yml\nuses: a/b@v3\nuses: a/c"
+        "uses: actions/checkout@main\nuses: ./.github/workflows/test.yml\nuses: a/b@v3\nuses: a/c\n"
+        f"uses: a/d@{'0' * 40}\nuses: a/e@{'0' * 40} # v1.2.3"
     )
-    assert unpinned(text) == ["actions/checkout@main", "a/c"]
+    assert unpinned(text) == ["actions/checkout@main", "a/b@v3", "a/c", f"a/d@{'0' * 40}"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -133,6 +134,27 @@ def test_ci_calls_the_command_that_the_readme_names():
     assert subprocess.run(["bash", "-n", ROOT / ".ci" / "run"]).returncode == 0
     assert script.splitlines()[-1] == "make test"
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_promised_python_is_tested():
+    lowest = re.search(
+        r'requires-python = ">=3\.(\d+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    )
+    tested = jobs()["test.yml", "test"]["strategy"]["matrix"]["python"]
+    assert tested == [f"3.{minor}" for minor in range(int(lowest[1]), int(lowest[1]) + len(tested))]
+    assert len(tested) >= 4
+
+
+def test_other_systems_leave_out_what_portable_leaves_out():
+    """The names come from the Makefile's list, which make itself expands."""
+    step = jobs()["test.yml", "elsewhere"]["steps"][-1]
+    script = f"echo {step['run']}"
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True)
+    dry = ["make", "--dry-run", "--old-file=.venv/.ready", "portable"]
+    made = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True).stdout
+    ignored = set(re.findall(r"--ignore=\S+", made))
+    assert set(re.findall(r"--ignore=\S+", done.stdout)) == ignored
+    assert all((ROOT / word.partition("=")[2]).is_file() for word in ignored)
 
 
 def test_shell_in_workflows_parses():
