@@ -365,3 +365,37 @@ def test_other_bad_arguments():
         bit_correlation("01", random_bits(2, 1))
     with pytest.raises(ValueError, match="same length, got 2 and 3"):
         bit_correlation(random_bits(2, 1), random_bits(3, 1))
+
+
+# Published numbers
+
+
+def test_the_published_run():
+    digits = np.random.RandomState(105).randint(0, 2, 10**6)[::-1]  # last digit first
+    five, three = (carry_loop(digits, p) for p in (5, 3))
+    assert five @ three == 266_399  # the published program prints 4 * 0.266399 - 1 = 0.0656
+    x, n = Bits.from_digits(digits), 10**6 - 64
+    pair = (Bits.from_digits(five[:n]), Bits.from_digits(three[:n]))
+    assert (multiple_bits(x, 5, n), multiple_bits(x, 3, n)) == pair
+    assert digit_correlation(5, 3, n, x=x).correlation == pytest.approx(0.0658, abs=5e-5)
+
+
+def test_irrational_is_not_enough():
+    x = np.zeros(10**6 + 64, dtype=np.uint8)
+    x[np.cumsum(np.arange(1, 1414)) - 1] = 1  # ones at 1, 3, 6, 10, 15, ...
+    found = digit_correlation(5, 3, 10**6, x=Bits.from_digits(x))
+    assert found.correlation == pytest.approx(0.5, abs=0.002)
+    assert found.expected == Fraction(1, 15)
+
+
+def test_price_of_the_published_estimate():
+    """4 mean(d d') - 1 has the long-run variance v + 2 + 2 rho where Pearson's has v."""
+    n, runs, rng = 20_000, 400, np.random.default_rng(3)
+    found = np.empty((2, runs))
+    for run in range(runs):
+        x = random_bits(n + 64, rng)
+        five, three = (multiple_bits(x, p, n).unpack().astype(int) for p in (5, 3))
+        found[:, run] = np.corrcoef(five, three)[0, 1], 4 * (five @ three) / n - 1
+    v = long_run_variance(5, 3)
+    assert found.var(axis=1) * n == pytest.approx([v, v + 2 + 2 / 15], rel=5 * (2 / runs) ** 0.5)
+    assert (v + 2 + 2 / 15) / v == pytest.approx(6.488, abs=5e-4)

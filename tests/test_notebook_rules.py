@@ -263,6 +263,9 @@ BAD = [
     ("seeds", code("from random import shuffle"), "standard library"),
     ("seeds", code("rng = np.random.default_rng()"), "without a seed"),
     ("seeds", code("rng = np.random.default_rng(seed=None)"), "without a seed"),
+    ("seeds", code("old = np.random.RandomState()"), "RandomState() without a seed"),
+    ("seeds", code("from numpy.random import RandomState as R\nR(seed=None)"), "without a seed"),
+    ("seeds", code("from numpy.random import RandomState, randint"), "numpy.random.randint"),
     ("timings", code("import time\nt = time.perf_counter()"), "time.perf_counter"),
     ("timings", code("from time import perf_counter as now\nt = now()"), "time.perf_counter"),
     ("timings", code("%timeit f(x)"), "timeit"),
@@ -403,6 +406,7 @@ def drawn(source, **ours):
 
 ALLOWED = [
     code("rng = np.random.default_rng(7)\nx = np.random.Generator(np.random.PCG64(7))"),
+    code("old = np.random.RandomState(105)  # a published run\nx = old.randint(0, 2, 9)"),
     code('def f():\n    """Return random.seed, warnings.filterwarnings, requests."""'),
     code("import random_walks\nt = axis.time()"),
     code("import time\n# differs on every machine\nt = time.time()", tags=["nbval-ignore-output"]),

@@ -32,8 +32,9 @@ from tools.cells import (
 MAX_LINES, MAX_WIDTH = 12, 88
 
 IGNORE = "nbval-ignore-output"
-GENERATORS = {"default_rng", "Generator", "BitGenerator", "SeedSequence"}
+GENERATORS = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "RandomState"}
 GENERATORS |= {"PCG64", "PCG64DXSM", "Philox", "SFC64", "MT19937"}
+NEED_SEED = {"default_rng", "RandomState"}
 CLOCKS = {"perf_counter", "perf_counter_ns", "process_time", "process_time_ns"}
 CLOCKS |= {"monotonic", "monotonic_ns", "time", "time_ns"}
 SILENCERS = {"numpy.seterr", "logging.disable", "contextlib.redirect_stderr"}
@@ -101,7 +102,11 @@ def semicolon(nb, path):
 
 
 def seeds(nb, path):
-    """Random numbers come from a generator with a seed."""
+    """Random numbers come from a generator with a seed.
+
+    NumPy's old generator may be an object too, ``np.random.RandomState(105)``: it alone
+    draws again what a published program drew. Its global functions stay forbidden.
+    """
     names = aliases(nb)
     for i, cell in own(nb):
         for node in ast.walk(tree(cell.source)):
@@ -121,10 +126,11 @@ def _unseeded(node, names):
         name = dotted(node, names)
         if name.startswith("numpy.random.") and name.split(".")[2] not in GENERATORS:
             return f"uses the global generator ({name})"
-    if isinstance(node, ast.Call) and dotted(node.func, names).endswith("default_rng"):
+    if isinstance(node, ast.Call):
+        name = dotted(node.func, names).rpartition(".")[2]
         values = [*node.args, *(k.value for k in node.keywords)]
-        if not values or _is_none(values[0]):
-            return "calls default_rng() without a seed"
+        if name in NEED_SEED and (not values or _is_none(values[0])):
+            return f"calls {name}() without a seed"
     return None
 
 
