@@ -169,6 +169,36 @@ def test_an_interrupted_film_leaves_the_old_one(path, tmp_path, monkeypatch):
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.mp4", "old")]
 
 
+BESIDE_JAX = """
+import sys
+from pathlib import Path
+
+import jax
+
+jax.numpy.ones(3).sum().block_until_ready()  # its backend runs, and watches os.fork from now on
+
+from runproof import path_film, sound
+
+audio = sound.synthesize({"frequency": [440.0], "duration": [0.2]}, "flute")
+path, options = path_film.eta_path(50.0), {"size": (320, 176), "fps": 12, "progress": False}
+path_film.make_film(path, audio, Path(sys.argv[1]), **options)
+"""
+
+
+def test_a_film_is_made_without_a_warning_in_a_process_that_has_jax(tmp_path):
+    run = [sys.executable, "-W", "error", "-c", BESIDE_JAX, tmp_path / "a.mp4"]
+    done = subprocess.run(run, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Video: h264" in probe(tmp_path / "a.mp4")[0]
+
+
+def test_what_ffmpeg_says_is_passed_on(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(path_film, "_ENCODING", ("-crf", "much"))
+    with pytest.raises(OSError, match=r"ffmpeg failed with status [1-9][\s\S]*crf"):
+        small(path, tmp_path / "a.mp4")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -300,6 +300,17 @@ def test_zeros_elsewhere(t0):
     contains(found, range(0, len(found.intervals), 5))
 
 
+@pytest.mark.parametrize("tiny", [5e-324, 1e-30, 1e-20, 1e-5])
+def test_tiny_heights(tiny):
+    found = hardy_z(tiny, 0.1, 3, return_error=True)
+    assert misses([Fraction(tiny) + k * Fraction(0.1) for k in range(3)], *found[:2]) == []
+    assert count_zeros(tiny, 20) == count_zeros(0, 20) == 1
+    assert isolate_zeros(0, tiny).intervals.shape == (0, 2)
+    one = isolate_zeros(tiny, 20)
+    assert one.first == 1
+    contains(one)
+
+
 def test_zeros_below_200_take_the_certified_path():
     found = isolate_zeros(0, 60)
     assert found.first == 1
@@ -393,7 +404,7 @@ def test_dask_gives_the_same_zeros():
     alone = isolate_zeros(400000, 400600)
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
         ) as cluster,
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask"),

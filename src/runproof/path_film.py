@@ -14,8 +14,10 @@ import argparse
 import math
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -205,7 +207,7 @@ def make_film(
     ValueError
         If an argument is not as described, or the film gets larger than `limit`.
     OSError
-        If a file cannot be written. All files are written, or none.
+        If a file cannot be written, or ffmpeg fails. All files are written, or none.
     """
     path, out = _checked_path(path), Path(out)
     if out.suffix != ".mp4":
@@ -216,7 +218,30 @@ def make_film(
         raise ValueError(f"fps must be from 1 to 60, got {fps}")
     if any(side % 16 or not 160 <= side <= 4096 for side in size):
         raise ValueError(f"size must be two multiples of 16 from 160 to 4096, got {size}")
-    frames = max(2, math.ceil(len(audio) / sound.RATE * fps))
+    places = _film_places(path, places, max(2, math.ceil(len(audio) / sound.RATE * fps)), fps)
+    captions_text, program = _web_vtt(cues), _ffmpeg()
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
+        film, still, vtt, track = (
+            Path(folder) / f"film{e}" for e in (".mp4", ".png", ".vtt", ".wav")
+        )
+        sound.write(track, audio)
+        scene = _Scene(path, title, size)
+        with _encoder(program, film, track, size, fps) as pipe:
+            for place in tqdm(places, desc="film", unit="frame", disable=not progress):
+                frame = scene.draw(place)
+                pipe.write(frame.tobytes())
+        if (taken := film.stat().st_size) > limit:
+            raise ValueError(f"the film takes {taken:,} bytes, more than limit={limit:,}")
+        Image.fromarray(frame).save(still)
+        vtt.write_text(captions_text, encoding="utf-8")
+        for made in (still, vtt, film):
+            shutil.copymode(track, made)
+            os.replace(made, out.with_suffix(made.suffix))
+    return out
+
+
+def _film_places(path, places, frames, fps):
+    """Return how much of the path each of the frames shows, or raise what is wrong."""
     if places is None:
         places = reveal(path, max(2, frames - 3 * fps))
     places = np.asarray(places, dtype=float)
@@ -227,34 +252,7 @@ def make_film(
         or (np.diff(places) < 0).any()
     ):
         raise ValueError(f"places must ascend from 1 to at most {len(path)}")
-    places = np.concatenate([places, np.full(max(0, frames - len(places)), places[-1])])[:frames]
-    captions_text, ffmpeg = _web_vtt(cues), _ffmpeg()
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
-        film, still, vtt, track = (
-            Path(folder) / f"film{e}" for e in (".mp4", ".png", ".vtt", ".wav")
-        )
-        sound.write(track, audio)
-        writer = ffmpeg.write_frames(
-            str(film), size, fps=fps, codec="libx264", quality=None, audio_path=str(track),
-            audio_codec="aac",
-            ffmpeg_log_level="error", output_params=[*_ENCODING],
-        )  # fmt: skip
-        writer.send(None)
-        scene = _Scene(path, title, size)
-        try:
-            for place in tqdm(places, desc="film", unit="frame", disable=not progress):
-                frame = scene.draw(place)
-                writer.send(frame)
-        finally:
-            writer.close()
-        if (taken := film.stat().st_size) > limit:
-            raise ValueError(f"the film takes {taken:,} bytes, more than limit={limit:,}")
-        Image.fromarray(frame).save(still)
-        vtt.write_text(captions_text, encoding="utf-8")
-        for made in (still, vtt, film):
-            shutil.copymode(track, made)
-            os.replace(made, out.with_suffix(made.suffix))
-    return out
+    return np.concatenate([places, np.full(max(0, frames - len(places)), places[-1])])[:frames]
 
 
 # One thread and no dates: the same bytes in every run.
@@ -266,12 +264,49 @@ _ENCODING = (
 
 
 def _ffmpeg():
-    """Return imageio-ffmpeg, or say how to get it: only films need it, and it is large."""
+    """Return ffmpeg's file, or say how to get it: only films need it, and it is large."""
     try:
         import imageio_ffmpeg
     except ImportError as error:
         raise ImportError("films need ffmpeg: pip install 'runproof[film]'") from error
-    return imageio_ffmpeg
+    return imageio_ffmpeg.get_ffmpeg_exe()
+
+
+@contextmanager
+def _encoder(program, film, track, size, fps):
+    """Run ffmpeg: what it yields takes the frames, and the film is complete at the end.
+
+    imageio-ffmpeg's own writer hands `preexec_fn` to `subprocess`. That makes CPython run the
+    handlers of `os.fork`, and JAX's handler warns of deadlocks. Without it no handler runs;
+    `process_group` keeps an interrupt from ffmpeg as well, so that it is this process that ends.
+    """
+    raw = ("-f", "rawvideo", "-vcodec", "rawvideo", "-s", f"{size[0]}x{size[1]}")
+    streams = ("-pix_fmt", "rgb24", "-r", str(fps), "-i", "-", "-i", str(track))
+    codecs = ("-vcodec", "libx264", "-pix_fmt", "yuv420p", "-v", "error", *_ENCODING)
+    joined = ("-acodec", "aac", "-map", "0:v:0", "-map", "1:a:0", str(film))
+    with tempfile.TemporaryFile() as log:
+        running = subprocess.Popen(
+            [program, "-y", *raw, *streams, *codecs, *joined],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            process_group=0,
+        )
+        broken = False
+        try:
+            yield running.stdin
+            running.communicate()
+        except BrokenPipeError:  # ffmpeg has ended, and its log says why
+            broken = True
+        except BaseException:
+            running.kill()
+            raise
+        finally:
+            running.communicate()
+        if broken or running.returncode:
+            log.seek(0)
+            said = log.read().decode(errors="replace").strip()
+            raise OSError(f"ffmpeg failed with status {running.returncode}: {said}")
 
 
 class _Scene:

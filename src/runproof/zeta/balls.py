@@ -192,7 +192,7 @@ def exact_arb(t, bits):
 
 def certified_z(t):
     """Return Z(t) and its error, t a float or a Fraction."""
-    bits = 64 + math.frexp(float(t))[1]
+    bits = 64 + max(0, math.frexp(float(t))[1])
     while True:
         enclosure = hardy_z_ball(t, bits)
         if enclosure.is_finite():
@@ -205,7 +205,7 @@ def certified_z(t):
 
 def certified_sign(t):
     """Return the sign, 1 or -1, of Z at a float t."""
-    bits = 64 + math.frexp(t)[1]
+    bits = 64 + max(0, math.frexp(t)[1])
     while True:
         enclosure = hardy_z_ball(t, bits)
         if enclosure > 0:
@@ -245,7 +245,7 @@ def count_zeros(t0, t1):
 
 def zeros_up_to(t):
     """Return N(t), the number of zeros with 0 < imaginary part <= t."""
-    bits = 64 + math.frexp(t)[1]
+    bits = 64 + max(0, math.frexp(t)[1])
     while True:
         with precision(bits):
             count = arb(t).zeta_nzeros()
