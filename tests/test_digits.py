@@ -423,15 +423,35 @@ def test_formula_decides_nothing_that_its_leading_bits_leave_open(guard, p, q, m
     assert 0 < len(calls) < n
 
 
-def test_formula_is_the_published_expression():
-    lengths = run_lengths_by_formula(1, 2, 40)
-    for n in range(1, 41):
-        root = isqrt((4**n) // 2)
-        if root % 2:
-            delta = 4**n - 2 * root**2
-            assert lengths[n] == int(n + 1 + 0.5 - np.log2(float(delta)))
-        else:
-            assert lengths[n] == -1
+def published_expression(p, q, n):
+    """Return floor(n + 1 + log2(p q) / 2 - log2(delta_n)), in whole numbers."""
+    delta = 4**n * p - q * isqrt(4**n * p // q) ** 2
+    return ((4 ** (n + 1) * p * q // delta**2).bit_length() - 1) // 2
+
+
+def test_formula_is_the_published_expression_for_half_of_the_square_root_of_two():
+    lengths = run_lengths_by_formula(1, 2, 999)  # as far as the published program goes
+    for n in range(1, 1000):
+        assert (isqrt(4**n // 2) % 2 == 1) == (lengths[n] >= 0)
+        if lengths[n] >= 0:
+            assert lengths[n] == published_expression(1, 2, n)
+
+
+def test_published_expression_may_be_one_too_long_at_the_first_positions():
+    assert run_lengths_by_formula(2, 5, 1)[1] == 1
+    assert published_expression(2, 5, 1) == 2
+    too_long = {}
+    for q in range(2, 40):
+        for p in range(1, q):
+            if gmpy2.gcd(p, q) == 1 and not gmpy2.is_square(p * q):
+                lengths = run_lengths_by_formula(p, q, 30)
+                for n, length in lengths[lengths >= 0].items():
+                    excess = published_expression(p, q, n) - length
+                    assert excess in (0, 1)
+                    if excess:
+                        too_long[p, q] = n
+    assert len(too_long) > 50
+    assert max(too_long.values()) <= 10
 
 
 # Bad input

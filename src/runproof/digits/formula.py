@@ -18,8 +18,9 @@ def run_lengths_by_formula(p, q, n, progress=False):
     With K_k the integer below 2^k sqrt(p / q) and delta_k = 4^k p - q K_k^2 > 0,
     digit k is a one just when K_k is odd, and then L_k, the number of zeros
     after it, is the greatest L with 4^L delta_k < q (2^(L + 1) K_k + 1).
-    That is floor(k + 1 + log2(p q) / 2 - log2(delta_k)), but for rounding
-    that a floating-point logarithm could not decide.
+    The published form, floor(k + 1 + log2(p q) / 2 - log2(delta_k)), is right
+    for large k: it neglects the fraction K_k drops from 2^k sqrt(p / q), and
+    can be one too long at the first few positions, as for sqrt(2 / 5) at 1.
 
     Parameters
     ----------
