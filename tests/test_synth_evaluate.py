@@ -1,4 +1,4 @@
-from itertools import product
+from itertools import combinations, product
 
 import cloudpickle
 import joblib
@@ -16,7 +16,7 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from runproof.synth import evaluate as ev
 from runproof.synth import scoreboard as boards
-from runproof.synth.evaluate import distances, fidelity, protocol
+from runproof.synth.evaluate import distances, fidelity, privacy, protocol
 from runproof.synth.scoreboard import METRICS, Metric, scoreboard
 from runproof.synth.table import Generator
 
@@ -490,6 +490,135 @@ def test_the_error_of_the_holdout_share_is_that_of_relabelling():
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.15)
 
 
+def by_enumeration(distances, member, first, alternative):
+    """Value and p-value of the tail test, from all ways to label the rows."""
+    total, n = len(distances), int(member.sum())
+    weights = []  # of each row in the count of members among the closest m
+    for m in first * 2 ** np.arange(int(np.log2(total / (2 * first))) + 1):
+        edge = np.sort(distances)[m - 1]
+        above, tied = distances < edge, distances == edge
+        weights.append(above + tied * (m - above.sum()) / tied.sum())
+    weights = np.array(weights)
+    spread = ((weights - weights.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    error = np.sqrt(n * (total - n) / (total * (total - 1)) * spread)
+
+    def largest(labels):
+        excess = weights @ labels - weights.mean(axis=1) * labels.sum()
+        excess = np.divide(excess, error, out=np.zeros(len(error)), where=error > 1e-9)
+        return max({"greater": excess, "less": -excess, "two-sided": abs(excess)}[alternative])
+
+    every = (np.isin(np.arange(total), c) for c in combinations(range(total), n))
+    value = largest(member)
+    return value, np.mean([largest(labels) >= value - 1e-9 for labels in every])
+
+
+@several
+@given(
+    st.lists(st.integers(0, 12), min_size=4, max_size=11),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(privacy.ALTERNATIVES),
+)
+def test_the_tail_test_is_exact_with_any_ties_and_sizes(distances, seed, alternative):
+    rng, total = np.random.default_rng(seed), len(distances)
+    member = rng.permutation(total) < rng.integers(2, total - 1)
+    first = int(rng.integers(1, total // 2 + 1))
+    found = privacy._tail(np.array(distances, float), member, first, alternative)
+    value, p_value = by_enumeration(np.array(distances), member, first, alternative)
+    assert found.value == pytest.approx(value, abs=1e-9)
+    assert found.p_value == pytest.approx(p_value, abs=1e-9)
+
+
+def test_the_tail_test_measures_as_gower_does():
+    table, train, holdout = (mixed_table(n, seed) for n, seed in [(30, 1), (25, 2), (20, 3)])
+    real = pd.concat([train, holdout], ignore_index=True)
+    rows, others = (df.astype(object).to_numpy() for df in (real, table))
+    distances = np.array([min(uncapped(a, b, spans(real)) for b in others) for a in rows])
+    expected = privacy._tail(distances, np.arange(45) < 25, 4, "greater")
+    found = ev.tail_test(table, train, holdout)
+    assert found == pytest.approx(expected)
+    assert found.closest in (4, 8, 16)
+
+
+def test_the_tail_test_finds_few_copies_that_means_overlook():
+    found, overlooked = [], []
+    for seed in range(20):
+        train, holdout, table = leak(600, 0.02, seed)
+        found.append(ev.tail_test(table, train, holdout))
+        overlooked.append(ev.membership_attack(table, train, holdout).p_value)
+    assert np.mean([test.p_value < 0.05 for test in found]) >= 0.9
+    assert np.mean(np.array(overlooked) < 0.05) <= 0.5
+    assert all(test.members > test.closest / 2 for test in found)
+
+
+@pytest.mark.parametrize("alternative", privacy.ALTERNATIVES)
+def test_without_a_leak_the_p_values_of_the_tail_test_are_uniform(alternative):
+    rng, distances, p_values = np.random.default_rng(1), np.arange(300.0), []
+    for _ in range(400):
+        member = rng.permutation(300) < 120
+        p_values.append(privacy._tail(distances, member, 4, alternative).p_value)
+    # A law with steps: no level is exceeded, and none is missed by far.
+    for level in (0.05, 0.2, 0.5, 0.8):
+        share = np.mean(np.array(p_values) <= level)
+        assert abs(share - level) < 4 * np.sqrt(level * (1 - level) / 400) + 0.02
+
+
+def test_the_sides_of_the_tail_test():
+    train, holdout, table = leak(300, 0, 5)
+    gap = ev.closest_record_distance(table, train)
+    away = table[gap > np.median(gap)]  # a filter against closeness
+    tests = {side: ev.tail_test(away, train, holdout, 4, side) for side in privacy.ALTERNATIVES}
+    assert tests["greater"].p_value > 0.5
+    assert tests["less"].p_value < 1e-6
+    assert tests["less"].members < tests["less"].closest / 2
+    assert tests["two-sided"].value == tests["less"].value
+    assert tests["less"].p_value <= tests["two-sided"].p_value < 1e-6
+    copied = ev.tail_test(train, train, holdout, alternative="two-sided")
+    assert copied.members == copied.closest
+    assert copied.p_value == 1e-20
+
+
+def test_the_order_of_equal_rows_does_not_matter_to_the_tail_test():
+    base = numbers(120, 2, 1).round(0)  # many rows are equal
+    train, holdout, table = base[:40], base[40:80], base[80:]
+    expected = ev.tail_test(table, train, holdout)
+    for seed in range(3):
+        mixed = [df.sample(frac=1, random_state=seed) for df in (table, train, holdout)]
+        assert ev.tail_test(*mixed) == pytest.approx(expected)
+    turned = ev.tail_test(table, holdout, train, alternative="less")
+    assert turned.value == pytest.approx(expected.value)
+    assert turned.p_value == pytest.approx(expected.p_value)
+
+
+def test_the_tail_test_of_distances_that_are_all_equal_says_nothing():
+    df = mixed_table(40, 1)
+    every = pd.concat([df, df], ignore_index=True)
+    assert ev.tail_test(every, df, df) == (0, 1, 4, 2)
+
+
+def test_both_ends_of_first():
+    train, holdout, table = leak(50, 0.2, 1)
+    assert ev.tail_test(table, train, holdout, first=1).closest <= 50
+    assert ev.tail_test(table, train, holdout, first=50).closest == 50
+    with pytest.raises(ValueError, match="first must be at most half of the 100 rows"):
+        ev.tail_test(table, train, holdout, first=51)
+
+
+def test_many_states_at_a_time_or_few(monkeypatch):
+    member = np.random.default_rng(1).permutation(2000) < 700
+    expected = privacy._tail(np.arange(2000.0), member, 4, "two-sided")
+    monkeypatch.setattr(privacy, "_BLOCK", 1000)
+    assert privacy._tail(np.arange(2000.0), member, 4, "two-sided") == pytest.approx(expected)
+
+
+def test_a_tree_and_a_search_of_all_rows_find_the_same(monkeypatch):
+    train, holdout, table = leak(150, 0.1, 1)
+    tests = (ev.holdout_share, ev.membership_attack, ev.tail_test)
+    expected = [test(table, train, holdout) for test in tests]
+    monkeypatch.setattr(privacy, "_TREE", 0)
+    for test, values in zip(tests, expected, strict=True):
+        assert test(table, train, holdout) == pytest.approx(values)
+
+
 # Noise
 
 
@@ -601,6 +730,7 @@ PAIRS = [
     lambda a, b: ev.dcr_ratio(a, a, b),
     lambda a, b: ev.holdout_share(a, a, b),
     lambda a, b: ev.membership_attack(a, a, b),
+    lambda a, b: ev.tail_test(a, a, b),
     lambda a, b: ev.tstr(a, a, b, "x"),
 ]
 
@@ -665,6 +795,9 @@ HOSTILE = [
         ValueError,
         "nonmembers must have at least 4 rows, got 3",
     ),
+    (lambda: ev.tail_test(DF, DF, DF, first=0), ValueError, "first must be at least 1, got 0"),
+    (lambda: ev.tail_test(DF, DF, DF, first=4.0), TypeError, "first must be a whole number"),
+    (lambda: ev.tail_test(DF, DF, DF, 4, "both"), ValueError, "alternative must be one of"),
     (lambda: ev.noise_band("ks", DF), TypeError, "metric must be callable"),
     (lambda: ev.noise_band(ev.wasserstein1, 3), TypeError, "df must be a pandas DataFrame"),
     (lambda: ev.noise_band(ev.wasserstein1, DF[:3]), ValueError, "at least 4 rows for 2 parts"),
@@ -780,7 +913,7 @@ def dask_client():
             processes=False,
             protocol="tcp",
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None would take port 8787
         ) as cluster,
         Client(cluster) as client,
     ):

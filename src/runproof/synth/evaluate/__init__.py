@@ -3,8 +3,9 @@
 Fidelity: `ecdf_ks`, `column_ks`, `total_variation`, `correlation_distance`,
 `association_distance`, `wasserstein1`, `coverage_density`, `two_sample_auc`.
 Utility: `tstr`. Privacy: `closest_record_distance`, `dcr_ratio`, `holdout_share`,
-`membership_attack`. Each docstring says what its number cannot show. `noise_band` measures
-what a number is for real rows against real rows; without it a number means little.
+`membership_attack`, `tail_test`. Each docstring says what its number cannot show.
+`noise_band` measures what a number is for real rows against real rows; without it a number
+means little.
 `forest_diffusion_protocol` puts a generator beside nine published ones.
 """
 
@@ -31,8 +32,10 @@ from runproof.synth.evaluate.noise import Band, noise_band
 from runproof.synth.evaluate.privacy import (
     Attack,
     HoldoutShare,
+    TailTest,
     holdout_share,
     membership_attack,
+    tail_test,
 )
 from runproof.synth.evaluate.protocol import (
     ProtocolResult,
@@ -50,6 +53,7 @@ __all__ = [
     "Estimate",
     "HoldoutShare",
     "ProtocolResult",
+    "TailTest",
     "Utility",
     "association_distance",
     "closest_record_distance",
@@ -64,6 +68,7 @@ __all__ = [
     "membership_attack",
     "noise_band",
     "published_scores",
+    "tail_test",
     "total_variation",
     "tstr",
     "two_sample_auc",
