@@ -89,9 +89,13 @@ def ecdf_ks(real, synthetic, nodes=1000, repeats=10, random_state=None):
 
     References
     ----------
-    J. A. Peacock, "Two-dimensional goodness-of-fit testing in astronomy", MNRAS 202, 1983;
-    random nodes: V. Granville, "Generative AI: Synthetic Data Vendor Comparison and
-    Benchmarking Best Practices", 2023.
+    J. Kiefer, J. Wolfowitz, "On the deviations of the empiric distribution function of
+    vector chance variables", Trans. Amer. Math. Soc. 87, 1958; for two samples, P. J. Bickel,
+    "A distribution free version of the Smirnov two sample test in the p-variate case", Ann.
+    Math. Statist. 40, 1969; over all quadrants, so that signs do not matter, J. A. Peacock,
+    "Two-dimensional goodness-of-fit testing in astronomy", MNRAS 202, 1983;
+    random nodes: V. Granville, program NoGAN.py of 2023, and the book of 2023 whose Section
+    2.1 explains it (read in its version of May 2024, steps 1 and 2).
     """
     repeats = whole_number("repeats", repeats, 1)
     schema, (a, b) = encode(real=real, synthetic=synthetic)
