@@ -1,8 +1,8 @@
 """The simplest generators: what every claim of a better one is held against.
 
-A bootstrap has the joint distribution right and protects nobody; independent margins protect
-everybody's row and have no dependence. A method must beat the second without becoming the
-first.
+A bootstrap has the joint distribution right and protects nobody; independent margins tear
+every row apart and have no dependence, but a category that names a person, such as an id,
+they give away as it is. A method must beat the second without becoming the first.
 """
 
 from __future__ import annotations

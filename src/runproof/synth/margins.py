@@ -3,7 +3,9 @@
 A column with a distribution function F has one latent number in (0, 1) for its value; a
 column with missing values has a second one that says whether the value is missing. A
 continuous column is kept as quantiles, a discrete one as its values and their shares. What
-is kept is about columns one at a time: no row can be put together from it.
+is kept is about columns one at a time: it does not tell which values stood in one row. But
+the values are real ones, every category and up to 1000 numbers of a column, and the margins
+of a few rows are those people.
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ class Schema:
     """The names, types, ranges and categories of a table; no row of it.
 
     Of the values it keeps the smallest and the largest of each numeric column and every
-    category. Make one with `Schema.from_frame`.
+    category, so that a column of names or ids stands in it whole. Make one with
+    `Schema.from_frame`.
 
     Parameters
     ----------
