@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import os
 import platform
-import resource
 import signal
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import flint
 import numpy as np
 import pandas as pd
+import psutil
 from tqdm import tqdm
 
 import runproof.digits
@@ -117,7 +117,9 @@ def _run_records(arguments):
 
 
 def _csv(rows):
-    return pd.DataFrame(rows, columns=["position", "length"]).to_csv(index=False)
+    return pd.DataFrame(rows, columns=["position", "length"]).to_csv(
+        index=False, lineterminator="\n"
+    )
 
 
 def _check_outputs(paths):
@@ -224,5 +226,9 @@ def _details(p, q, n, method):
 
 def _peak_memory():
     """Return the greatest resident size of this process so far, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows counts in another way
+        return psutil.Process().memory_info().peak_wset
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
