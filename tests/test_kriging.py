@@ -294,7 +294,7 @@ def test_no_other_parameters_are_more_likely(meuse, river, drift, kind, method):
 
 
 def test_the_fitted_sill_is_the_one_of_the_likelihood(river):
-    for nugget in ("fit", 0, 0.08):
+    for nugget in ("fit", 0, 1e-10, 0.08):
         fitted = Kriging(nugget=nugget).fit(*river)
         law = fitted.covariance_
         if nugget != "fit":
@@ -341,6 +341,203 @@ def test_a_field_without_signal_is_all_nugget():
     mean = model.predict(sites + 0.05)
     assert np.ptp(mean) < 0.6 * np.ptp(values)
     assert model.leave_one_out_scores()["RMSE"] == pytest.approx(values.std(), rel=0.05)
+
+
+# A given nugget, however small, must not bound the sill: standard errors would be too small
+# without a word, by a factor of 4 to 60 on these data.
+
+
+@pytest.mark.parametrize("nugget", [0, 1e-10, 1e-7])
+@pytest.mark.parametrize(
+    ("kind", "std", "msdr"), [("exponential", 0.300, 1.10), ("gaussian", 0.379, 1.17)]
+)
+def test_a_tiny_nugget_leaves_the_errors_of_meuse_alone(river, kind, std, msdr, nugget):
+    model = Kriging(covariance=kind, nugget=nugget).fit(*river)
+    found = model.predict(river[0] + [60.0, 40.0], return_std=True)[1].mean()
+    assert found == pytest.approx(std, abs=6e-4)
+    assert model.leave_one_out_scores()["MSDR"] == pytest.approx(msdr, abs=6e-3)
+    assert model.covariance_.nugget == nugget
+
+
+@pytest.mark.parametrize("method", ["reml", "ml"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tiny_nugget_is_none(kind, method):
+    sites, values = simulated(Covariance("exponential", 1.0, 2.0), 100, 3)
+    none = Kriging(covariance=kind, nugget=0, method=method).fit(sites, values)
+    for nugget in (1e-12, 1e-9, 1e-6):
+        tiny = Kriging(covariance=kind, nugget=nugget, method=method).fit(sites, values)
+        assert tiny.log_likelihood_ == pytest.approx(none.log_likelihood_, abs=0.02)
+        assert tiny.covariance_.sill == pytest.approx(none.covariance_.sill, rel=0.02)
+        assert tiny.covariance_.range_ == pytest.approx(none.covariance_.range_, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("nugget", [1e-10, 1e-3, 0.2, 3.0])
+def test_a_given_nugget_follows_the_unit(kind, nugget):
+    sites, values = simulated(Covariance("exponential", 1.0, 2.0, 0.1), 80, 5)
+    one = Kriging(covariance=kind, nugget=nugget).fit(sites, values)
+    other = Kriging(covariance=kind, nugget=nugget * 1e10).fit(1000 * sites, 1e5 * values)
+    assert other.covariance_.sill == pytest.approx(1e10 * one.covariance_.sill, rel=1e-2)
+    assert other.covariance_.range_ == pytest.approx(1000 * one.covariance_.range_, rel=1e-2)
+    assert other.at_bound_ == one.at_bound_
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("nugget", [1e-10, 0.05, 0.5])
+def test_beside_a_given_nugget_no_other_parameters_are_more_likely(river, kind, nugget):
+    best = Kriging(covariance=kind, nugget=nugget).fit(*river)
+    rng = np.random.default_rng(1)
+    for log_range, log_sill in zip(rng.uniform(4, 9, 40), rng.uniform(-3, 2, 40), strict=True):
+        law = Covariance(kind, math.exp(log_sill), math.exp(log_range), nugget)
+        other = Kriging(covariance=law).fit(*river)
+        assert other.log_likelihood_ <= best.log_likelihood_ + 1e-6
+
+
+# What a fit cannot tell
+
+METHODS = ["reml", "ml", "variogram", "vecchia"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_normally_all_parameters_are_determined(method):
+    sites, values = simulated(Covariance("matern32", 1.0, 1.0, 0.2), 300, 2)
+    model = Kriging(method=method).fit(sites, values)
+    assert model.at_bound_ == () == model.covariance_.at_bound
+    assert "at_bound" not in repr(model.covariance_)
+
+
+def test_a_fitted_anisotropy_is_normally_determined(river):
+    assert Kriging(anisotropy="fit").fit(*river).at_bound_ == ()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("nugget", ["fit", 0])
+def test_a_slope_has_no_range_and_no_sill(method, nugget):
+    sites, _ = scattered(80, 1)
+    model = Kriging(covariance="exponential", method=method, nugget=nugget)
+    found = model.fit(sites, sites[:, 0] + 0.3 * sites[:, 1]).at_bound_
+    assert found == ("range", "sill", "nugget")[: 3 if nugget == "fit" else 2]
+
+
+def test_meuse_has_no_range_under_an_exponential_law(river, capsys):
+    model = Kriging(covariance="exponential").fit(*river)
+    assert model.at_bound_ == ("range", "sill")
+    extent = np.ptp(river[0], axis=0).max()
+    assert model.covariance_.range_ == pytest.approx(10 * extent, rel=1e-3)
+    assert repr(model.covariance_).endswith("anisotropy=None, at_bound=('range', 'sill'))")
+    assert capsys.readouterr() == ("", "")  # nor is a warning raised: tests turn them to errors
+    model = Kriging(covariance="exponential", method="variogram").fit(*river)
+    assert model.at_bound_ == ("nugget",)
+    assert model.covariance_.nugget == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_noise_without_a_nugget_has_a_range_below_the_spacing(method):
+    sites = np.stack(np.meshgrid(np.arange(12.0), np.arange(12.0)), axis=-1).reshape(-1, 2)
+    # Neighbors differ more than others: no positive correlation is worth having.
+    values = (-1.0) ** sites.sum(axis=1) + 0.1 * np.random.default_rng(1).normal(size=144)
+    model = Kriging(covariance="spherical", method=method, nugget=0).fit(sites, values)
+    assert model.at_bound_ == ("range",)
+    assert model.covariance_.range_ < 1.01
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_nugget_of_a_field_without_noise_is_on_its_bound(method):
+    sites, _ = scattered(150, 4)
+    values = np.sin(sites[:, 0]) + np.cos(sites[:, 1])
+    model = Kriging(covariance="matern32", method=method).fit(sites, values)
+    assert model.at_bound_ == ("nugget",)
+    assert model.covariance_.nugget < 1e-5 * model.covariance_.sill
+
+
+@pytest.mark.parametrize("method", ["reml", "ml"])
+def test_noise_has_no_sill_and_so_no_range(method):
+    sites = np.stack(np.meshgrid(np.arange(12.0), np.arange(12.0)), axis=-1).reshape(-1, 2)
+    values = (-1.0) ** sites.sum(axis=1) + 0.1 * np.random.default_rng(1).normal(size=144)
+    for nugget in ("fit", 50.0):
+        model = Kriging(covariance="spherical", method=method, nugget=nugget).fit(sites, values)
+        assert {"range", "sill"} <= set(model.at_bound_)
+
+
+@pytest.mark.parametrize("method", ["reml", "ml"])
+def test_a_field_of_stripes_has_no_ratio_of_ranges(method):
+    sites, _ = scattered(150, 4)
+    values = np.sin(3 * sites[:, 0])
+    model = Kriging(anisotropy="fit", method=method).fit(sites, values)
+    assert "anisotropy" in model.at_bound_
+    assert model.covariance_.anisotropy[1] < 0.1
+
+
+@pytest.mark.parametrize("nugget", [0, 1e-14])
+def test_a_search_that_ends_at_a_singular_matrix_says_so(nugget):
+    sites, _ = scattered(60, 0)
+    model = Kriging(covariance="gaussian", nugget=nugget).fit(sites, sites @ [1.0, 0.3])
+    assert model.at_bound_ == ("range", "sill")
+    assert model.covariance_.range_ < 50  # far from the bound itself
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sites_that_nearly_coincide_do_not_end_where_no_matrix_can_be_factored(kind):
+    rng = np.random.default_rng(0)
+    sites = rng.uniform(0, 1000, (50, 2))
+    values = 10 + 2 * np.sin(sites[:, 0] / 150) + np.cos(sites[:, 1] / 200)
+    sites, values = np.vstack([sites, sites[:2] + 1e-9]), np.append(values, values[:2] + 0.3)
+    best = Kriging(covariance=kind, nugget=0).fit(sites, values)
+    for range_ in np.geomspace(2e-9, 1e-6, 30):
+        law = Covariance(kind, best.covariance_.sill, range_)
+        try:
+            other = Kriging(covariance=law).fit(sites, values)
+        except ValueError:
+            continue
+        assert other.log_likelihood_ < best.log_likelihood_ + 4  # the spherical one is rough
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("kind", ["exponential", "matern52"])
+def test_a_parameter_is_named_if_its_bound_is_as_likely(kind, seed):
+    sites, values = simulated(Covariance("exponential", 1.0, 1.0, 0.05), 60, seed)
+    model = Kriging(covariance=kind).fit(sites, values)
+    law = model.covariance_
+    total = law.sill + law.nugget
+
+    def likely(range_, nugget_share):
+        trials = [
+            Covariance(kind, total * (1 - nugget_share) * f, range_, total * nugget_share * f)
+            for f in np.linspace(0.9, 1.1, 201)
+        ]
+        models = [Kriging(covariance=trial).fit(sites, values) for trial in trials]
+        loss = model.log_likelihood_ - max(m.log_likelihood_ for m in models)
+        return loss < 0.01
+
+    assert ("nugget" in law.at_bound) == likely(law.range_, 1e-8)
+    assert ("sill" in law.at_bound) == likely(law.range_, 1 - 1e-4)
+
+
+def test_a_variogram_may_leave_any_parameter_open():
+    h = np.linspace(0.1, 3, 15)
+    table = pd.DataFrame({"pairs": 100, "distance": h, "gamma": h})
+    assert fit_variogram(table, "exponential").at_bound == ("range", "sill", "nugget")
+    assert fit_variogram(table, "exponential", nugget=0).at_bound == ("range", "sill")
+    gaussian = Covariance("gaussian", 1.0, 1.0).variogram(h)
+    assert fit_variogram(table.assign(gamma=gaussian), "spherical").at_bound == ("nugget",)
+    flat = table.assign(gamma=1.0)
+    assert fit_variogram(flat, "spherical", nugget=0).at_bound == ("range",)
+    slight = table.assign(gamma=1 + 1e-7 * np.arange(15))
+    assert "sill" in fit_variogram(slight, "spherical").at_bound
+    law = Covariance("spherical", 1.0, 1.5, 0.2)
+    assert fit_variogram(table.assign(gamma=law.variogram(h)), "spherical").at_bound == ()
+
+
+def test_what_a_fit_cannot_tell_is_no_part_of_the_law():
+    law = Covariance("matern32", 1.0, 2.0, at_bound=["nugget"])
+    assert law == Covariance("matern32", 1.0, 2.0)
+    assert law.at_bound == ("nugget",)
+    model = Kriging(covariance=law).fit(*scattered(20, 1))
+    assert model.at_bound_ == ("nugget",)  # nothing was fitted: the law says it of itself
+    assert Kriging(covariance=Covariance("matern32", 1.0, 2.0)).fit(SITES, VALUES).at_bound_ == ()
+    for names in ("range", ["slope"]):
+        with pytest.raises(ValueError, match="at_bound must hold some of range, sill, nugget"):
+            Covariance("matern32", 1.0, 2.0, at_bound=names)
 
 
 # Predictions
@@ -719,6 +916,7 @@ def test_before_fit_there_is_nothing():
         with pytest.raises(NotFittedError):
             act(Kriging())
     assert not hasattr(Kriging(), "trend_coef_")
+    assert not hasattr(Kriging(), "at_bound_")
 
 
 def test_a_matrix_that_is_singular_is_named():

@@ -431,6 +431,22 @@ def test_a_nugget_of_zero_is_held():
     assert found.range_ < free.range_
 
 
+def test_a_fit_names_what_it_cannot_tell():
+    sites, values = field(200, Covariance("matern32", 1.0, 0.1, 0.2), 15)
+    drift = np.ones((200, 1))
+    assert fit_vecchia(sites, values, drift, "matern32").at_bound == ()
+    slope = fit_vecchia(sites, sites[:, 0], drift, "exponential")
+    assert slope.at_bound == ("range", "sill", "nugget")
+    slope = fit_vecchia(sites, sites[:, 0], drift, "exponential", nugget=0)
+    assert slope.at_bound == ("range", "sill")
+    smooth = fit_vecchia(sites, np.sin(9 * sites[:, 0]), drift, "matern32")
+    assert smooth.at_bound == ("nugget",)
+    lattice = np.stack(np.meshgrid(np.arange(12.0), np.arange(12.0)), axis=-1).reshape(-1, 2)
+    board = (-1.0) ** lattice.sum(axis=1) + 0.1 * np.random.default_rng(1).normal(size=144)
+    noise = fit_vecchia(lattice, board, drift[:144], "spherical")
+    assert {"range", "sill"} <= set(noise.at_bound)
+
+
 def test_noise_alone_is_found_to_be_noise():
     values = np.random.default_rng(18).normal(size=300)
     sites = np.random.default_rng(19).uniform(size=(300, 2))

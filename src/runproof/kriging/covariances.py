@@ -9,13 +9,14 @@ variogram at distance 0.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numba import njit
 
 from runproof.checks import require_memory
 from runproof.kriging._checks import positive
+from runproof.kriging.bounds import NAMES
 
 __all__ = ["KINDS", "Covariance", "correlation", "correlation_matrix", "correlation_slope"]
 
@@ -138,6 +139,7 @@ class Covariance:
     range_: float
     nugget: float = 0.0
     anisotropy: tuple[float, float] | None = None
+    at_bound: tuple[str, ...] = field(default=(), kw_only=True, compare=False)
 
     def __post_init__(self):
         check_kind(self.kind)
@@ -145,6 +147,15 @@ class Covariance:
             object.__setattr__(self, name, positive(name, getattr(self, name), name == "nugget"))
         if self.anisotropy is not None:
             object.__setattr__(self, "anisotropy", check_anisotropy(self.anisotropy))
+        object.__setattr__(self, "at_bound", check_names(self.at_bound))
+
+    def __repr__(self):
+        shown = {name: getattr(self, name) for name in ("kind", "sill", "range_", "nugget")}
+        shown |= {"anisotropy": self.anisotropy}
+        if self.at_bound:
+            shown |= {"at_bound": self.at_bound}
+        inner = ", ".join(f"{name}={value!r}" for name, value in shown.items())
+        return f"Covariance({inner})"
 
     @property
     def code(self):
@@ -229,6 +240,13 @@ def check_kind(kind):
     """Refuse a name that is not in `KINDS`."""
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"covariance must be one of {', '.join(KINDS)}; got {kind!r}")
+
+
+def check_names(names):
+    """Return names of parameters as a tuple, or say what is wrong with them."""
+    if isinstance(names, str) or not set(names) <= set(NAMES):
+        raise ValueError(f"at_bound must hold some of {', '.join(NAMES)}; got {names!r}")
+    return tuple(names)
 
 
 def check_anisotropy(anisotropy):

@@ -2,7 +2,9 @@
 
 With V = R + eta I, where R holds the correlations of the signal and eta is nugget / sill, the
 covariance matrix of the values is sill V. For a given V the best sill has a closed form. So the
-search runs over log range, log eta, and two numbers for the anisotropy, with the gradient.
+search runs over log range, log eta, and two numbers for the anisotropy, with the gradient. Where
+the nugget is given and above 0, log sill takes the place of log eta: its bounds then do not
+depend on how small the nugget is.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from scipy.spatial import cKDTree
 from threadpoolctl import threadpool_limits
 
 from runproof.checks import require_memory
+from runproof.kriging.bounds import at_bound, in_order
 from runproof.kriging.covariances import (
     GAUSSIAN,
     KINDS,
@@ -32,6 +35,10 @@ _SAMPLE = 400  # sites that the starts are compared on
 _ONE_THREAD = 800  # sites up to which more threads of BLAS cost more than they bring
 _STARTS = 3  # of them, taken to their optimum
 _ETA = 1e-8, 1e4  # bounds of nugget / sill
+_SILL = 1e-6, 1e8  # bounds of the sill beside a given nugget, in mean squares of the residuals
+_FLAT = 0.02  # of minus twice the log-likelihood: what tells no parameters apart
+_STILL = 1.0  # of its slope by log range: what is no optimum
+_SINGULAR = 1e10  # a value for each site that says: this matrix cannot be factored
 _STRETCH = 1.5  # bound of the two numbers of the anisotropy: ratios down to about 0.02
 
 
@@ -58,6 +65,8 @@ def fit_likelihood(sites, values, drift, kind, *, method="reml", nugget="fit", a
     Returns
     -------
     Covariance
+        Its `at_bound` names the parameters on a bound of the search, and those for which a
+        bound is as likely, to within 0.01 of the log-likelihood.
 
     Raises
     ------
@@ -70,8 +79,11 @@ def fit_likelihood(sites, values, drift, kind, *, method="reml", nugget="fit", a
     -----
     L-BFGS-B runs from the best few of a grid of starts. The range is sought from half the
     smallest spacing to ten times the extent of the sites, the ratio of nugget to sill from 1e-8
-    (1e-6 for "gaussian") to 1e4. With a nugget of 0, ranges at which the matrix is singular in
-    floating-point numbers are left out; for smooth kinds that can exclude the best one.
+    (1e-6 for "gaussian") to 1e4, and the sill beside a given nugget above 0 from 1e-6 to 1e8
+    times the mean square of the residuals from the trend. With a nugget of 0, or one that is
+    tiny beside the sill, ranges at which the matrix is singular in floating-point numbers are
+    left out; for smooth kinds that can exclude the best one. A range at the edge of these
+    counts as one on a bound.
 
     References
     ----------
@@ -90,21 +102,26 @@ def fit_likelihood(sites, values, drift, kind, *, method="reml", nugget="fit", a
     unit = (plane - plane.mean(axis=0)) / size
     search = _Likelihood(unit, residuals, basis, kind, method, nugget, anisotropy == "fit")
     theta = search.optimize(_starts(search))
+    if search(theta, False) >= _SINGULAR:  # some sites nearly coincide: try shorter ranges
+        theta = search.optimize(_starts(search, closer=True))
     return search.covariance(theta, size, anisotropy)
 
 
 class _Likelihood:
     """Minus twice the log-likelihood as a function of the parameters, with its gradient.
 
-    The parameters are log range, log eta unless the nugget is fixed at 0, and, where the
-    anisotropy is fitted, a and b: the metric is expm(2 [[a, b], [b, -a]]) / range^2. This form
-    is smooth also where there is no anisotropy, at a = b = 0, where an angle is undefined.
+    The parameters are log range; log eta if the nugget is fitted, log sill if it is given and
+    above 0; and, where the anisotropy is fitted, a and b: the metric is expm(2 [[a, b], [b, -a]])
+    / range^2. This form is smooth also where there is no anisotropy, at a = b = 0, where an angle
+    is undefined.
     """
 
     def __init__(self, sites, values, basis, kind, method, nugget, turning):
         self.sites, self.values, self.basis = sites, values, basis
         self.kind, self.method, self.nugget, self.turning = kind, method, nugget, turning
         self.degrees = len(values) - (basis.shape[1] if method == "reml" else 0)
+        self.given = nugget not in ("fit", 0)  # a nugget above 0, whose sill is sought
+        self.mean_square = float(values @ values) / self.degrees
         if turning and sites.shape[1] != 2:
             raise ValueError(f'anisotropy="fit" needs 2 coordinates, got {sites.shape[1]}')
 
@@ -113,38 +130,53 @@ class _Likelihood:
         rows = self.basis[places]
         if np.linalg.matrix_rank(rows) < rows.shape[1]:
             return self
-        basis = np.linalg.qr(rows)[0]
-        return _Likelihood(
-            self.sites[places],
-            self.values[places],
-            basis,
-            self.kind,
-            self.method,
-            self.nugget,
-            self.turning,
-        )
+        data = self.sites[places], self.values[places], np.linalg.qr(rows)[0]
+        return _Likelihood(*data, self.kind, self.method, self.nugget, self.turning)
+
+    def with_fitted_nugget(self):
+        """Return the likelihood for the same data whose nugget is fitted."""
+        data = self.sites, self.values, self.basis
+        return _Likelihood(*data, self.kind, self.method, "fit", self.turning)
 
     def bounds(self):
         """Return the bounds of the parameters."""
         spacing = cKDTree(self.sites).query(self.sites, k=2)[0][:, 1].min()
         low = max(_ETA[0], 1e-6) if KINDS[self.kind] == GAUSSIAN else _ETA[0]
         bounds = [(math.log(spacing / 2), math.log(10.0))]
-        bounds += [(math.log(low), math.log(_ETA[1]))] * (self.nugget != 0)
+        bounds += [(math.log(low), math.log(_ETA[1]))] * (self.nugget == "fit")
+        bounds += [tuple(math.log(b * self.mean_square) for b in _SILL)] * self.given
         return bounds + [(-_STRETCH, _STRETCH)] * (2 * self.turning)
 
+    def at_bound(self, theta):
+        """Name the parameters on a bound of the search, or as likely there."""
+        names = [(("range",), ("range", "sill"))]
+        names += [(("nugget",), ("sill",))] * (self.nugget == "fit")
+        names += [(("sill",), ("sill",))] * self.given
+        names += [(("anisotropy",), ("anisotropy",))] * (2 * self.turning)
+        bounds = self.bounds()
+        found = at_bound(lambda theta: self(theta, False), theta, bounds, names, _FLAT)
+        farthest = [bounds[0][1], *theta[1:]]
+        if self(farthest, False) >= _SINGULAR and self(theta)[1][0] < -_STILL:
+            found = in_order([found, ("range", "sill")])  # the search stopped at an edge
+        return found
+
     def parts(self, theta):
-        """Return range, eta, metric, and the derivatives of the metric."""
-        theta = list(theta)
+        """Return range, eta, the sill (None for the best one), metric, its derivatives."""
+        theta, sill, eta = list(theta), None, 0.0
         range_ = math.exp(theta.pop(0))
-        eta = math.exp(theta.pop(0)) if self.nugget != 0 else 0.0
+        if self.given:
+            sill = math.exp(theta.pop(0))
+            eta = self.nugget / sill
+        elif self.nugget == "fit":
+            eta = math.exp(theta.pop(0))
         if not self.turning:
             metric = np.eye(self.sites.shape[1]) / range_**2
-            return range_, eta, metric, -2 * metric[None]
+            return range_, eta, sill, metric, -2 * metric[None]
         directions = np.array([[[2.0, 0], [0, -2]], [[0, 2], [2, 0]]])
         shape = np.tensordot(theta, directions, axes=1)
         metric = expm(shape) / range_**2
         turns = [expm_frechet(shape, d, compute_expm=False) / range_**2 for d in directions]
-        return range_, eta, metric, np.array([-2 * metric, *turns])
+        return range_, eta, sill, metric, np.array([-2 * metric, *turns])
 
     def __call__(self, theta, slopes=True):
         """Return minus twice the log-likelihood and, if wanted, its gradient."""
@@ -152,19 +184,22 @@ class _Likelihood:
         return (value, gradient) if slopes else value
 
     def evaluate(self, theta, slopes=False):
-        """Return minus twice the log-likelihood, its gradient if wanted, and the best sill."""
-        _, eta, metric, changes = self.parts(theta)
+        """Return minus twice the log-likelihood, its gradient if wanted, and the sill."""
+        _, eta, sill, metric, changes = self.parts(theta)
         code, n = KINDS[self.kind], len(self.values)
         factor, fault = lapack.dpotrf(
             _correlations(code, self.sites, metric, eta).T, lower=1, overwrite_a=1
         )
-        if fault:  # too smooth for this precision: worse than anything
-            return 1e10 * n, np.zeros(len(theta)), math.nan
+        # A pivot of the size of rounding errors is no pivot. Too smooth for this precision is
+        # worse than anything.
+        if fault or factor.diagonal().min() ** 2 < n * np.finfo(float).eps:
+            return _SINGULAR * n, np.zeros(len(theta)), math.nan
         white = solve_triangular(factor, np.column_stack([self.basis, self.values]), lower=True)
         trend, triangle = np.linalg.qr(white[:, :-1])
         rest = white[:, -1] - trend @ (trend.T @ white[:, -1])
         square = rest @ rest
-        sill = square / self.degrees if self.nugget in ("fit", 0) else self.nugget / eta
+        if sill is None:
+            sill = square / self.degrees
         value = self.degrees * math.log(2 * math.pi * sill) + square / sill
         value += 2 * np.log(factor.diagonal()).sum()
         if self.method == "reml":
@@ -180,8 +215,7 @@ class _Likelihood:
         gradient = list(_gradient(code, self.sites, metric, changes, inverse, projected, sill))
         if self.nugget != 0:
             slope = eta * (np.trace(inverse) - projected @ projected / sill)
-            slope += 0 if self.nugget == "fit" else square / sill - self.degrees
-            gradient.insert(1, slope)
+            gradient.insert(1, self.degrees - square / sill - slope if self.given else slope)
         return value, np.array(gradient), sill
 
     def optimize(self, starts):
@@ -198,33 +232,34 @@ class _Likelihood:
 
     def covariance(self, theta, size, anisotropy):
         """Return the covariance function with these parameters, in units of the data."""
-        range_, eta, metric, _ = self.parts(theta)
+        range_, eta, _, metric, _ = self.parts(theta)
         sill = self.evaluate(theta)[2]
         nugget = eta * sill if self.nugget == "fit" else self.nugget
+        unsure = self.at_bound(theta)
         if self.turning:
             stiffness, axes = np.linalg.eigh(metric)  # the range is longest along the first axis
             range_ = stiffness[0] ** -0.5
             angle = math.degrees(math.atan2(*axes[:, 0])) % 180
             anisotropy = angle, math.sqrt(stiffness[0] / stiffness[1])
-        return Covariance(self.kind, sill, range_ * size, nugget, anisotropy)
+        return Covariance(self.kind, sill, range_ * size, nugget, anisotropy, at_bound=unsure)
 
 
-def _starts(search):
+def _starts(search, closer=False):
     """Return parameters to start from: the best on a grid, for some of the sites.
 
     Likelihoods have several maxima, those of the spherical kind have many: the starts are the
-    best points along the range.
+    best points along the range. `closer` takes all sites, and ranges down to the lowest.
     """
     n = len(search.sites)
     few = search
-    if n > _SAMPLE:
+    if n > _SAMPLE and not closer:
         few = search.subset(np.random.default_rng(0).choice(n, _SAMPLE, replace=False))
     lows, highs = np.transpose(few.bounds())
-    ranges = np.linspace(max(lows[0], math.log(0.01)), math.log(3), 24)
-    etas = np.log([[1e-3], [0.03], [0.15], [0.6], [2.5]]) if search.nugget != 0 else [[]]
+    lowest = lows[0] if closer else max(lows[0], math.log(0.01))
+    ranges = np.linspace(lowest, math.log(3), 96 if closer else 24)
     level = [0.0, 0.0] * search.turning
-    grid = [[[r, *e, *level] for e in etas] for r in ranges]
     with few.threads():
+        grid = [[[r, *second, *level] for second in _seconds(few, r, level)] for r in ranges]
         rows = [min((few(theta, False), theta) for theta in row) for row in grid]
     heights = np.pad([value for value, _ in rows], 1, constant_values=math.inf)
     dips = (heights[1:-1] <= heights[:-2]) & (heights[1:-1] <= heights[2:])
@@ -235,6 +270,21 @@ def _starts(search):
         turned = [np.array([*starts[0][:-2], *turn]) for turn in turns]
         starts = [*starts[:2], min(turned, key=lambda theta: few(theta, False))]
     return starts if few is search else [few.optimize(starts)]
+
+
+def _seconds(search, log_range, level):
+    """Return values of the second parameter to start from, as lists: of none, if there is none."""
+    if not search.given:
+        return np.log([[1e-3], [0.03], [0.15], [0.6], [2.5]]) if search.nugget == "fit" else [[]]
+    sills = [factor * search.mean_square for factor in (0.05, 0.5, 5)]
+    # Beside a tiny nugget, the best sill is nearly that for a fixed ratio of the two.
+    loose, sill = search.with_fitted_nugget(), search.mean_square
+    for _ in range(3):
+        sill = loose.evaluate([log_range, math.log(search.nugget / sill), *level])[2]
+        if not math.isfinite(sill):
+            break
+        sills.append(sill)
+    return np.log(np.clip(sills, *np.exp(search.bounds()[1])))[:, None].tolist()
 
 
 @njit(cache=True)

@@ -66,6 +66,10 @@ class Kriging(RegressorMixin, BaseEstimator):
     ----------
     covariance_ : Covariance
         The covariance function in use.
+    at_bound_ : tuple of str
+        What the fit could not tell: those of "range", "sill", "nugget" and "anisotropy" whose
+        best value lies on a bound of the search, or that the data do not determine; empty if
+        there are none. The same as `covariance_.at_bound`, see `Covariance`.
     trend_coef_ : pandas.Series
         Coefficients of the trend by generalized least squares. Polynomials are in u = (x -
         `trend_.center`) / `trend_.unit`. This and what follows takes a matrix of all sites.
@@ -153,6 +157,12 @@ class Kriging(RegressorMixin, BaseEstimator):
         if self.neighbors is None:
             self._dense()
         return self
+
+    @property
+    def at_bound_(self):
+        """Parameters on a bound of the search, or not determined."""
+        check_is_fitted(self, "covariance_")
+        return self.covariance_.at_bound
 
     @property
     def trend_coef_(self):
@@ -253,8 +263,8 @@ class Kriging(RegressorMixin, BaseEstimator):
 
         References
         ----------
-        O. Dubrule, "Cross validation of kriging in a unique neighborhood", Mathematical Geology
-        15 (1983), 687-699.
+        O. Dubrule, "Cross validation of kriging in a unique neighborhood", Journal of the
+        International Association for Mathematical Geology 15 (1983), 687-699.
         """
         residual, precision = self._dense().leave_one_out()
         return pd.DataFrame(

@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar, nnls
 
 from runproof.checks import require_memory, whole_number
 from runproof.kriging._checks import positive, sites_and_values
+from runproof.kriging.bounds import in_order
 from runproof.kriging.covariances import (
     KINDS,
     Covariance,
@@ -23,6 +24,8 @@ from runproof.kriging.covariances import (
 __all__ = ["empirical_variogram", "fit_variogram"]
 
 _RANGES = 60  # trial ranges, before the best one is refined
+_FLAT = 1e-6  # of the least sum of squares: what tells no parameters apart
+_NOTHING = 1e-12  # of the sum of squares of the variogram itself: rounding
 
 
 def empirical_variogram(sites, values, *, cutoff=None, bins=15, anisotropy=None):
@@ -114,6 +117,8 @@ def fit_variogram(table, kind, *, nugget="fit", anisotropy=None):
     Returns
     -------
     Covariance
+        Its `at_bound` names the parameters on a bound of the search (a nugget of 0 is one), and
+        those for which a bound fits as well.
 
     Raises
     ------
@@ -132,7 +137,7 @@ def fit_variogram(table, kind, *, nugget="fit", anisotropy=None):
     h, gamma = table["distance"].to_numpy(float), table["gamma"].to_numpy(float)
     weights = np.sqrt(table["pairs"].to_numpy(float)) / h  # roots: they multiply residuals
 
-    def solve(log_range):
+    def solve(log_range, nugget=nugget):
         rise = 1 - _correlations(KINDS[kind], h / math.exp(log_range))
         if nugget == "fit":
             return nnls(
@@ -153,4 +158,14 @@ def fit_variogram(table, kind, *, nugget="fit", anisotropy=None):
             "no variogram model with a positive sill fits: the empirical variogram does not rise "
             "with distance"
         )
-    return Covariance(kind, sill, math.exp(found.x), jump, anisotropy)
+    constant = np.average(gamma, weights=weights**2) if nugget == "fit" else nugget
+    trials = {
+        ("range",): solve(trials[0])[1],
+        ("range", "sill"): solve(trials[-1])[1],
+        ("sill",): np.linalg.norm(weights * (gamma - constant)),
+    }
+    if nugget == "fit":
+        trials["nugget",] = solve(found.x, 0.0)[1]
+    as_good = (1 + _FLAT) * found.fun**2 + _NOTHING * np.square(weights * gamma).sum()
+    unsure = in_order(names for names, error in trials.items() if error**2 <= as_good)
+    return Covariance(kind, sill, math.exp(found.x), jump, anisotropy, at_bound=unsure)
