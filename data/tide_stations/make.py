@@ -21,8 +21,8 @@ import pandas as pd
 FOOT = 0.3048  # meters, exactly
 YEARS = range(1990, 2041)
 FILES = ("stations.csv", "constituents.csv", "speeds.csv", "equilibrium.csv")
-#: Files that are kept as they were recorded.
-RECORDED = ("observed.csv", "predictions.csv")
+#: Files that are kept as they were recorded, and the one that `make_utide.py` makes.
+RECORDED = ("observed.csv", "predictions.csv", "utide.csv")
 #: Courtier's kinds of tide, and the form numbers (K1 + O1) / (M2 + S2) between them.
 KINDS = ("semidiurnal", "mixed, mainly semidiurnal", "mixed, mainly diurnal", "diurnal")
 LIMITS = (0.25, 1.5, 3.0)

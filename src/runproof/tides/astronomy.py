@@ -18,7 +18,7 @@ import pandas as pd
 
 __all__ = ["CONSTITUENTS", "Arguments", "arguments", "rayleigh_select"]
 
-EPOCH = np.datetime64("1899-12-31T12:00:00", "ns")  # Greenwich mean noon
+EPOCH = -2209032000.0  # Greenwich mean noon of 31 December 1899, in seconds from 1970
 CENTURY = 36525 * 86400.0  # seconds
 
 # Schureman's Table 1: seconds of arc at the epoch, per century, per century^2 and ^3. Whole
@@ -322,12 +322,12 @@ def _powers(unit):
 
 def _angles(times):
     """Return tau, s, h, p, p1 and N in radians, for datetime64[ns] without gaps."""
-    elapsed = (times - EPOCH).astype(np.int64)
-    centuries = elapsed / (1e9 * CENTURY)
+    since = times.astype(np.int64)  # ns from 1970; from 1899 they would not fit beyond 2192
+    centuries = (since / 1e9 - EPOCH) / CENTURY
     angles = [((a * centuries + b) * centuries + c) * centuries + d for d, c, b, a in ANGLES]
     s, h, p, n, p1 = (np.deg2rad(angle % TURN / 3600) for angle in angles)
     day = 86400 * 10**9
-    tau = 2 * np.pi * ((elapsed + day // 2) % day / day) + h - s
+    tau = 2 * np.pi * (since % day / day) + h - s
     return tau, s, h, p, p1, n
 
 

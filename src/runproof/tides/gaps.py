@@ -2,7 +2,7 @@
 
 Levels are the tide's lines, mean and trend, plus weather: a sum of stationary processes with
 known covariance. The lines are fitted by generalized least squares under that covariance, the
-covariance by restricted maximum likelihood, and what was not seen is filled with its
+covariance by restricted likelihood and a weak prior, and what was not seen is filled with its
 conditional mean. All is exact, and takes time in proportion to the length of the record.
 """
 
@@ -12,60 +12,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, optimize
+from scipy import linalg
 
 from runproof.checks import require_memory
 from runproof.tides.astronomy import CONSTITUENTS
 from runproof.tides.design import HOUR, Design, choose
 from runproof.tides.harmonic import TidalFit, _solve, require_levels, series, summarize
-from runproof.tides.state_space import (
-    MATERN,
-    ROTATION,
-    backward,
-    forward,
-    gains,
-    smoothed_variance,
-)
+from runproof.tides.state_space import NOTHING, backward, forward, gains, smoothed_variance
+from runproof.tides.weather import CENTER, RIVAL, Weather, describe, judge, learn, unpack
 
 __all__ = ["FilledSeries", "Weather", "fill_gaps"]
 
 LONGEST = 20_000  # levels from which the law of the weather is learned
 SLOW = 2.0  # degrees per hour: lines whose fit takes away some of the slow weather
-
-
-@dataclass(frozen=True)
-class Weather:
-    """The law of what the tide's lines leave: a sum of stationary processes and white noise.
-
-    Attributes
-    ----------
-    table : DataFrame
-        By process: its ``kind``, its standard deviation ``std`` in the unit of the levels,
-        its time scale ``scale_h`` in hours, and the speed about which it turns in degrees
-        per hour. Processes of kind ``matern`` have covariance (1 + d) exp(-d) at lag
-        scale_h d, those of kind ``rotation`` exp(-d) times the cosine of the turn.
-    noise_std : float
-        The standard deviation of the white noise.
-    """
-
-    table: pd.DataFrame
-    noise_std: float
-
-    def covariance(self, lags_h):
-        """Return the covariance of the weather, without the noise, at lags in hours."""
-        lags = np.abs(np.asarray(lags_h, dtype=float))[..., None]
-        d = lags / self.table.scale_h.to_numpy()
-        turn = np.deg2rad(lags * self.table.speed_deg_per_h.to_numpy())
-        shape = np.where(self.table.kind == "matern", 1 + d, np.cos(turn)) * np.exp(-d)
-        return shape @ self.table["std"].to_numpy() ** 2
-
-    @property
-    def processes(self):
-        """The same as an array, as `state_space` wants it."""
-        table = self.table
-        kinds = np.where(table.kind == "matern", MATERN, ROTATION)
-        turns = np.deg2rad(table.speed_deg_per_h)
-        return np.column_stack([kinds, table["std"] ** 2, 1 / table.scale_h, turns])
+ROUNDING = 1e-10  # of the largest level: a residual so small is no weather
 
 
 @dataclass(frozen=True)
@@ -84,6 +44,8 @@ class FilledSeries:
         Its standard deviation.
     std_reading : ndarray of float, shape (n,)
         The standard deviation of what a gauge would have read, noise included.
+    std_given_law : ndarray of float, shape (n,)
+        What `std` would be if the law of the weather were known to be `weather`.
     tide : ndarray of float, shape (n,)
         The part of `mean` that the tide's lines, the mean and the trend make up.
     missing : ndarray of bool, shape (n,)
@@ -91,7 +53,10 @@ class FilledSeries:
     fit : TidalFit
         The harmonic constants, with their errors under the law of the weather.
     weather : Weather
-        The law of the rest.
+        The law of the rest, and how much of it the record has told.
+    law_error : float
+        The relative standard error of `std_given_law` that comes from not knowing the law:
+        its median over the gaps, or over all times if there are none; 0 if there is no weather.
     """
 
     times: np.ndarray
@@ -99,10 +64,26 @@ class FilledSeries:
     mean: np.ndarray
     std: np.ndarray
     std_reading: np.ndarray
+    std_given_law: np.ndarray
     tide: np.ndarray
     missing: np.ndarray
     fit: TidalFit
     weather: Weather
+    law_error: float
+
+    @property
+    def message(self):
+        """What the record does not determine, and what it means for `std`, in sentences."""
+        if not self.weather.told.any():
+            return self.weather.message
+        error = f"Not knowing the law makes the deviations uncertain by {self.law_error:.0%}."
+        return f"{self.weather.message} {error}".strip()
+
+    def __repr__(self):
+        return (
+            f"FilledSeries of {len(self.times):,} levels, {self.missing.sum():,} of them filled; "
+            f"{len(self.fit.table)} lines\n{self.message}"
+        )
 
     def to_frame(self):
         """Return the series as a DataFrame by time."""
@@ -142,19 +123,42 @@ def fill_gaps(times, levels, constituents="auto", *, trend=True, rayleigh=0.99, 
     The weather is the sum of two Ornstein-Uhlenbeck processes with time scales of months and
     days, two of Matern's of order 3/2 with scales of a day and of hours, one rotation with the
     diurnal and one with the semidiurnal tides (the tides' own slow variability), and white
-    noise. Their variances and time scales maximize the restricted likelihood of the
-    residual times a wide prior; of more than 20,000 levels, a part is used for this. The
-    deviations returned contain the errors of the harmonic constants, but take the law of
-    the weather as known.
+    noise.
+
+    Their variances and time scales are the most probable ones: they maximize the restricted
+    likelihood of the residual times a prior. Likelihood alone does not do. A month says
+    nothing of a scale of months, and a process that is not there has no scale at all: where
+    the likelihood is flat, or rises toward a variance of zero, its maximum is decided by
+    rounding errors or by the bounds of the search. The prior is weak, and normal in the
+    logarithms: deviation 3 for each share of the residual's variance, a factor of 20 either
+    way, and 0.7 for each scale, a factor of 2; its medians are in `weather.KINDS`. This is
+    the penalized likelihood of Chung and others. Where the record tells a number, the prior
+    hardly moves it; where not, the prior fixes it, and `weather.undetermined` names it. The
+    maximum is sought with exact derivatives (Koopman and Shephard) from two starts, until
+    rounding no longer matters; a second maximum almost as high is reported. Of more than
+    20,000 levels, a part is used for this.
+
+    The deviations contain the errors of the harmonic constants. Of up to 20,000 levels, they
+    also contain the error of the law, to second order (Hamilton; Ansley and Kohn): the mean's
+    variance under Laplace's approximation of the law's probability, and the expectation of
+    the squared deviation, which is larger than its square at the most probable law. A longer
+    record tells its law well enough, and it is taken as known.
 
     References
     ----------
     P. de Jong, "Smoothing and interpolation with the state-space model", Journal of the
     American Statistical Association 84 (1989), 1085-1088; B. Rosenberg, "Random
-    coefficients models", Annals of Economic and Social Measurement 2 (1973), 399-428.
+    coefficients models", Annals of Economic and Social Measurement 2 (1973), 399-428; Y. Chung,
+    S. Rabe-Hesketh, V. Dorie, A. Gelman and J. Liu, "A nondegenerate penalized likelihood
+    estimator for variance parameters in multilevel models", Psychometrika 78 (2013), 685-709;
+    S. J. Koopman and N. Shephard, "Exact score for time series models in state space form",
+    Biometrika 79 (1992), 823-826; J. D. Hamilton, "A standard error for the estimated state
+    vector of a state-space model", Journal of Econometrics 33 (1986), 387-397; C. F. Ansley
+    and R. Kohn, "Prediction mean squared error for state space models with estimated
+    parameters", Biometrika 73 (1986), 467-473.
     """
     times, levels = series(times, levels)
-    if len(times) > 1 and not (np.diff(times) > np.timedelta64(0)).all():
+    if len(times) > 1 and not (np.diff(times) > np.timedelta64(0, "ns")).all():
         raise ValueError("times must increase, each later than the one before")
     require_memory(f"Filling {len(times):,} samples", 400 * len(times) + (1 << 29))
     seen = np.isfinite(levels)
@@ -163,81 +167,76 @@ def fill_gaps(times, levels, constituents="auto", *, trend=True, rayleigh=0.99, 
     span = (known.min(), known.max()) if trend else None
     design = Design(known, names, span)
     require_levels(design)
+    x, spread, variance, weather = _law(design, values)
+    processes, noise = unpack(x, variance)
+    beta, inverse = _generalized(design, values, processes, noise)
+    everywhere = Design(times, names, span)
+    mean, given_law, tide = _smooth(everywhere, levels, seen, processes, noise, beta, inverse)
+    # Of a long record, which tells its law, only a part is looked at, and nothing is added.
+    part = slice(max(0, (len(times) - LONGEST) // 2), (len(times) + LONGEST) // 2)
+    rest = np.where(seen, levels - tide, 0.0)[part]
+    shift, doubt = _unknown_law(times[part], rest, seen[part], x, spread, variance)
+    where = seen[part] if seen.all() else ~seen[part]
+    error = float(np.sqrt(np.median(doubt[where])))
+    std = given_law
+    if len(times) <= LONGEST:
+        std = np.sqrt(given_law**2 * (1 + 2 * np.minimum(doubt, 1)) + shift)
+    residual = values - design.dot(beta)
+    constants = summarize(design, beta, inverse, residual, min_snr, "gls")
+    return FilledSeries(
+        times=times,
+        levels=np.where(seen, levels, mean),
+        mean=mean,
+        std=std,
+        std_reading=np.sqrt(std**2 + noise),
+        std_given_law=given_law,
+        tide=tide,
+        missing=~seen,
+        fit=constants,
+        weather=weather,
+        law_error=error,
+    )
+
+
+def _law(design, values):
+    """Return x, its covariance and the variance that it is relative to, and the Weather.
+
+    The law is learned twice: from the residual of ordinary least squares, then from that of
+    the least squares which the first law makes best.
+    """
     beta, _ = _solve(design, values, None)
     residual = values - design.dot(beta)
-    variance, theta = float(np.mean(residual**2)) or np.finfo(float).tiny ** 0.5, CENTER
-    for _ in range(2):
-        pieces = _pieces(design, residual)
-        theta = _learn(pieces, variance, theta)
-        processes, noise = _unpack(theta, variance)
-        beta, inverse = _generalized(design, values, processes, noise)
-        residual = values - design.dot(beta)
-    everywhere = Design(times, names, span)
-    mean, std, tide = _smooth(everywhere, levels, seen, processes, noise, beta, inverse)
-    constants = summarize(design, beta, inverse, residual, min_snr, "gls")
-    filled = np.where(seen, levels, mean)
-    law = _weather(processes, noise)
-    reading = np.sqrt(std**2 + noise)
-    return FilledSeries(times, filled, mean, std, reading, tide, ~seen, constants, law)
+    power, least = float(np.mean(residual**2)), (ROUNDING * np.abs(values).max()) ** 2
+    if power <= least:
+        x, variance = np.zeros(len(CENTER)), least or np.finfo(float).tiny ** 0.5
+        return x, np.zeros((len(x),) * 2), variance, describe(x, variance, np.zeros(len(x)))
+    laws = learn(_pieces(design, residual), power)
+    beta, _ = _generalized(design, values, *unpack(laws[0][1], power))
+    pieces = _pieces(design, values - design.dot(beta))
+    laws = learn(pieces, power, [x for cost, x in laws if cost < laws[0][0] + 3 * RIVAL])
+    x, spread, known = judge(laws, pieces, power)
+    return x, spread, power, describe(x, power, *known)
 
 
-def _weather(processes, noise):
-    kind, variance, rate, speed = processes.T
-    table = pd.DataFrame(
-        {
-            "kind": np.where(kind == MATERN, "matern", "rotation"),
-            "std": np.sqrt(variance),
-            "scale_h": 1 / rate,
-            "speed_deg_per_h": np.rad2deg(speed),
-        },
-        index=pd.Index(list(KINDS)),
-    )
-    return Weather(table, float(np.sqrt(noise)))
+def _unknown_law(times, rest, seen, x, spread, variance):
+    """Return what not knowing the law adds, by time: to the mean's variance, and to log std.
 
+    By the delta method: x has covariance `spread`, and the smoother's mean and the logarithm
+    of its deviation are differentiated by x. `rest` is the levels without the tide.
+    """
+    design = Design(times, [])
 
-# The law of the weather
+    def smooth(x):
+        smoother = _Smoother(design, rest, seen, *unpack(x, variance))
+        power = np.maximum(smoother.spread(), np.finfo(float).tiny)
+        mean = np.empty(len(times))
+        for rows, _, signals in smoother.smooth():
+            mean[rows] = signals[:, -1]
+        return np.array([mean, 0.5 * np.log(power)])
 
-# Kind, speed in degrees per hour, and the prior's medians: share of the variance, and time scale
-# in hours. The two tidal rotations have one time scale.
-KINDS = {
-    "seasonal": (ROTATION, 0.0, 0.3, 1200.0),
-    "slow": (ROTATION, 0.0, 0.3, 150.0),
-    "middle": (MATERN, 0.0, 0.2, 20.0),
-    "quick": (MATERN, 0.0, 0.02, 4.0),
-    "diurnal": (ROTATION, 14.4920521, 0.01, 240.0),
-    "semidiurnal": (ROTATION, 28.9841042, 0.01, 240.0),
-}
-COUNT = len(KINDS)
-_KIND, _SPEED, _SHARE, _SCALE = np.array(list(KINDS.values())).T
-# What is learned: the logarithms of all shares, of the noise's, and of all scales but the last.
-CENTER = np.log(np.concatenate([_SHARE, [0.01], _SCALE[:-1]]))
-WIDTH = np.repeat([3.0, 0.7], [COUNT + 1, COUNT - 1])  # of their normal prior
-
-
-def _unpack(theta, variance):
-    """Return processes and noise from the logarithms that are learned."""
-    shares, scales = variance * np.exp(theta[: COUNT + 1]), np.exp(theta[COUNT + 1 :])
-    rates = 1 / np.append(scales, scales[-1])
-    return np.column_stack([_KIND, shares[:-1], rates, np.deg2rad(_SPEED)]), shares[-1]
-
-
-def _learn(pieces, variance, start):
-    """Return the logarithms that are most likely after the data."""
-    bounds = list(zip(CENTER - 3 * WIDTH, CENTER + 3 * WIDTH, strict=True))
-    found = optimize.minimize(
-        lambda theta: -_posterior(theta, pieces, variance),
-        start,
-        method="L-BFGS-B",
-        bounds=bounds,
-        options={"ftol": 5e-7, "eps": 1e-5},
-    )
-    return found.x
-
-
-def _posterior(theta, pieces, variance):
-    law = _unpack(theta, variance)
-    known = sum(_restricted(*law, *piece) for piece in pieces)
-    return known - 0.5 * np.sum(((theta - CENTER) / WIDTH) ** 2)
+    center, h = smooth(x), 1e-2
+    slopes = np.array([(smooth(x + h * e) - center) / h for e in np.eye(len(x))])
+    return np.einsum("ikt,ij,jkt->kt", slopes, spread, slopes, optimize=True)
 
 
 def _pieces(design, residual):
@@ -274,22 +273,6 @@ def _beside(design, rows, values):
     return columns
 
 
-def _restricted(processes, noise, steps, columns):
-    """Return the restricted log-likelihood of the last column, given the others."""
-    seen = np.ones(len(steps), dtype=bool)
-    gain, variance = gains(processes, noise, steps, seen)
-    x = np.zeros((2 * len(processes), columns.shape[1]))
-    errors, signals = np.empty_like(columns), np.empty_like(columns)
-    forward(processes, steps, seen, gain, variance, columns, x, errors, signals)
-    errors /= np.sqrt(variance)[:, None]
-    gram = errors.T @ errors
-    scale = np.sqrt(np.diag(gram)[:-1])
-    root = np.linalg.cholesky(gram[:-1, :-1] / np.outer(scale, scale))
-    explained = linalg.solve_triangular(root, gram[:-1, -1] / scale, lower=True)
-    quadratic = gram[-1, -1] - explained @ explained
-    return -0.5 * (np.log(variance).sum() + quadratic) - np.log(scale * np.diag(root)).sum()
-
-
 # Regression and smoothing under the law
 
 
@@ -299,7 +282,7 @@ class _Smoother:
     def __init__(self, design, values, seen, processes, noise):
         self.design, self.values, self.seen = design, values, seen
         self.processes, self.noise, self.steps = processes, noise, _steps(design.times)
-        self.gain, self.variance = gains(processes, noise, self.steps, seen)
+        self.gain, self.variance = gains(processes, noise, self.steps, seen, NOTHING)
 
     def rest(self):
         """Return the filter's state before the first block: shape (states, columns)."""
@@ -316,6 +299,27 @@ class _Smoother:
         errors, signals = np.empty_like(columns), np.empty_like(columns)
         forward(*self.arguments(rows, self.steps), columns, x, errors, signals)
         return columns, errors, signals
+
+    def smooth(self):
+        """Yield rows, columns and smoothed signals of each block, from the last to the first.
+
+        The smoother starts every block from the state in which the filter entered it.
+        """
+        x, entries = self.rest(), []
+        for rows in self.design.slices():
+            entries.append(x.copy())
+            self.forward(rows, x)
+        after, r = np.append(self.steps[1:], 0.0), self.rest()
+        for rows, entry in zip(reversed(self.design.slices()), reversed(entries), strict=True):
+            columns, errors, signals = self.forward(rows, entry)
+            backward(*self.arguments(rows, after), errors, signals, r)
+            yield rows, columns, signals
+
+    def spread(self):
+        """Return the variance of the weather, given the levels, at all times."""
+        return smoothed_variance(
+            self.processes, self.noise, self.steps, self.seen, self.gain, self.variance
+        )
 
 
 def _generalized(design, values, processes, noise):
@@ -338,22 +342,12 @@ def _smooth(design, levels, seen, processes, noise, beta, covariance):
 
     With m the smoother, the mean is m(levels) + (A - m(A)) beta: what the smoother does not
     make of the levels itself is the regression's. So the errors of beta add the quadratic
-    form of A - m(A). The smoother runs backward, block by block, from the states in which
-    the filter entered each block.
+    form of A - m(A).
     """
     smoother = _Smoother(design, np.where(seen, levels, 0.0), seen, processes, noise)
-    steps, gain, variance = smoother.steps, smoother.gain, smoother.variance
-    spread = smoothed_variance(processes, noise, steps, seen, gain, variance)
-    mean, tide = np.empty(len(levels)), np.empty(len(levels))
+    mean, tide, spread = np.empty(len(levels)), np.empty(len(levels)), smoother.spread()
     root = np.linalg.cholesky(covariance)
-    x, entries = smoother.rest(), []
-    for rows in design.slices():
-        entries.append(x.copy())
-        smoother.forward(rows, x)
-    after, r = np.append(steps[1:], 0.0), smoother.rest()
-    for rows, entry in zip(reversed(design.slices()), reversed(entries), strict=True):
-        columns, errors, signals = smoother.forward(rows, entry)
-        backward(*smoother.arguments(rows, after), errors, signals, r)
+    for rows, columns, signals in smoother.smooth():
         rest = columns[:, :-1] - signals[:, :-1]
         tide[rows] = columns[:, :-1] @ beta
         mean[rows] = signals[:, -1] + rest @ beta

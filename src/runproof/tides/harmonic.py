@@ -55,7 +55,15 @@ def predict(constants, times, mean=0.0):
     Notes
     -----
     Node factors and phases are those of each time, not of the middle of its year as in
-    printed tables, so predictions may differ from NOAA's by a centimeter or two.
+    NOAA's tables. For the hours of 2026 at the 131 stations of the dataset, the two ways
+    differ by at most 1.7 cm at the median station, but by more than 5 cm at 14 of them,
+    where tides are large, and by up to 16 cm at Anchorage.
+
+    Arguments, and so phases, are Schureman's, as in NOAA's constants. Programs after Foreman
+    (T_TIDE, UTide) define a few lines otherwise. Their SA turns with the Sun's longitude from
+    its perigee: subtract 77 degrees from its lag. Of S1, add about 154 degrees and multiply
+    the amplitude by about 0.70; of R2, subtract 5 and multiply by 1.23. M1 (there NO1) has
+    other node factors. Of the other lines in common, V is the same.
     """
     times, mean = utc(times), _number("mean", mean)
     names, amplitudes, phases = _constants(constants)

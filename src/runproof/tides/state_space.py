@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 MATERN, ROTATION = 0.0, 1.0
+NOTHING = np.empty((0, 0, 0))  # given where covariances are not to be kept
 
 
 @njit(cache=True)
@@ -54,7 +55,7 @@ def _advance(processes, f, p, work):
 
 
 @njit(cache=True)
-def gains(processes, noise, steps, seen):
+def gains(processes, noise, steps, seen, covariances):
     """Run the part of the Kalman filter that does not depend on the levels.
 
     Parameters
@@ -67,6 +68,8 @@ def gains(processes, noise, steps, seen):
         The time since the sample before; the first is not used.
     seen : ndarray of bool, shape (n,)
         Where there is a level.
+    covariances : ndarray, shape (n, 2 m, 2 m), or `NOTHING`
+        Filled with the covariance of the state, given the levels before.
 
     Returns
     -------
@@ -88,6 +91,8 @@ def gains(processes, noise, steps, seen):
     for i in range(n):
         if i and settled and steps[i] == last and seen[i]:
             gain[i], variance[i] = gain[i - 1], variance[i - 1]
+            if len(covariances):
+                covariances[i] = covariances[i - 1]
             continue
         if i:
             if steps[i] != last:
@@ -95,6 +100,8 @@ def gains(processes, noise, steps, seen):
                 last = steps[i]
             settled = False
             _advance(processes, f, p, work)
+        if len(covariances):
+            covariances[i] = p
         signal = 0.0
         for j in range(2 * m):
             g = 0.0
@@ -265,3 +272,206 @@ def smoothed_variance(processes, noise, steps, seen, gain, variance):
         result[i] = max(variance[i] - noise - reduction, 0.0)
         settled = change <= 1e-10
     return result
+
+
+# The derivatives of the likelihood
+
+
+@njit(cache=True)
+def score(processes, steps, gain, variance, covariances, errors):
+    """Differentiate the Gaussian log-likelihood of columns, all levels seen.
+
+    With V the covariance of the levels and w = inverse(V) column, the derivative is the sum
+    over columns of w' dV w / 2, less trace(inverse(V) dV) / 2. It comes from one pass of the
+    smoother, whatever the number of processes.
+
+    Parameters
+    ----------
+    processes, steps, gain, variance, covariances
+        As for `gains`.
+    errors
+        As for `forward`.
+
+    Returns
+    -------
+    d_variance, d_rate : ndarray, shape (m,)
+        By the variance and by the rate of each process.
+    d_noise : float
+        By the variance of the noise.
+
+    Notes
+    -----
+    While nothing changes from one level to the next, the trace's share is not computed anew.
+
+    References
+    ----------
+    S. J. Koopman and N. Shephard, "Exact score for time series models in state space form",
+    Biometrika 79 (1992), 823-826.
+    """
+    m, n, width = len(processes), len(steps), errors.shape[1]
+    total, share, d_noise, precision = np.zeros((2, m)), np.zeros((2, m)), 0.0, 0.0
+    r, rest, after = np.zeros((2 * m, width)), np.empty(width), np.empty((n, 2 * m, width))
+    big, work = np.zeros((2 * m, 2 * m)), np.zeros((2 * m, 2 * m))
+    g, before = np.zeros(2 * m), np.zeros(2 * m)
+    f, df, last, settled = np.empty((m, 4)), np.empty((m, 4)), -1.0, False
+    for i in range(n - 1, -1, -1):
+        steady = False
+        if i + 1 < n:
+            steady = settled and steps[i + 1] == last
+            steady = steady and gain[i, 0] == gain[i + 1, 0] and variance[i] == variance[i + 1]
+            if steps[i + 1] != last:
+                last = steps[i + 1]
+                _transition(processes, last, f)
+                _slope(processes, last, f, df)
+            if not steady:
+                share[:] = 0.0
+                _incoming(processes, f, df, -1.0, big, share)
+                _back(f, df, covariances[i], gain[i], variance[i], big, work, g, share)
+            total += share
+            after[i] = r
+            for k in range(m):
+                for c in range(width):
+                    a, b = r[2 * k, c], r[2 * k + 1, c]
+                    r[2 * k, c] = f[k, 0] * a + f[k, 2] * b
+                    r[2 * k + 1, c] = f[k, 1] * a + f[k, 3] * b
+        if not steady:
+            precision, change = _update(gain[i], variance[i], big, g, before)
+            settled = change <= 1e-12
+        d_noise += _renew(gain[i], variance[i], errors[i], r, rest) - 0.5 * precision
+    _states(processes, steps, r, after, total)
+    for k in range(m):
+        total[0, k] -= 0.5 * (big[2 * k, 2 * k] + big[2 * k + 1, 2 * k + 1])
+    return total[0], total[1], d_noise
+
+
+@njit(cache=True)
+def _slope(processes, step, f, df):
+    """Fill df with the derivatives of the transitions f by the rates."""
+    for k in range(len(processes)):
+        if processes[k, 0] == MATERN:
+            turn = processes[k, 2] * step
+            scale = step * np.exp(-turn)
+            df[k, 0], df[k, 1] = -turn * scale, (1 - turn) * scale
+            df[k, 2], df[k, 3] = (turn - 1) * scale, (turn - 2) * scale
+        else:
+            df[k] = -step * f[k]
+
+
+@njit(cache=True)
+def _incoming(processes, f, df, sign, w, total):
+    """Add what the noise that comes in over a step, variance (I - F F'), contributes.
+
+    Its covariance is weighted with w / 2; total holds the derivatives by variance and rate.
+    """
+    for k in range(len(processes)):
+        aa, ab = sign * w[2 * k, 2 * k], sign * w[2 * k, 2 * k + 1]
+        bb = sign * w[2 * k + 1, 2 * k + 1]
+        f0, f1, f2, f3 = f[k]
+        e0, e1, e2, e3 = df[k]
+        left = aa * (1 - f0 * f0 - f1 * f1) + bb * (1 - f2 * f2 - f3 * f3)
+        total[0, k] += 0.5 * left - ab * (f0 * f2 + f1 * f3)
+        cross = e0 * f2 + e1 * f3 + f0 * e2 + f1 * e3
+        right = aa * (f0 * e0 + f1 * e1) + bb * (f2 * e2 + f3 * e3) + ab * cross
+        total[1, k] -= processes[k, 1] * right
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz"})
+def _back(f, df, p, gain, variance, big, work, g, total):
+    """Bring big from after a step to before it, and add what the state before it contributes."""
+    m, inverse = len(f), 1 / variance
+    g[:] = 0.0
+    for k in range(m):  # work = F' big
+        f0, f1, f2, f3 = f[k]
+        left, right = gain[2 * k], gain[2 * k + 1]
+        for j in range(2 * m):
+            a, b = big[2 * k, j], big[2 * k + 1, j]
+            work[2 * k, j], work[2 * k + 1, j] = f0 * a + f2 * b, f1 * a + f3 * b
+            g[j] += left * work[2 * k, j] + right * work[2 * k + 1, j]
+    for k in range(m):
+        a, b = 2 * k, 2 * k + 1
+        aa, ab = -gain[a] * g[a] * inverse, -gain[a] * g[b] * inverse
+        ba, bb = -gain[b] * g[a] * inverse, -gain[b] * g[b] * inverse
+        for q in range(2 * m):
+            left, right = work[q, a], work[q, b]
+            aa, ab = aa + p[q, a] * left, ab + p[q, a] * right
+            ba, bb = ba + p[q, b] * left, bb + p[q, b] * right
+        total[1, k] -= df[k, 0] * aa + df[k, 1] * ba + df[k, 2] * ab + df[k, 3] * bb
+        f0, f1, f2, f3 = f[k]
+        for j in range(2 * m):  # big = work F
+            left, right = work[j, a], work[j, b]
+            big[j, a], big[j, b] = left * f0 + right * f2, left * f1 + right * f3
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz"})
+def _update(gain, variance, big, g, before):
+    """Bring big from after a level to before it; return the level's precision, and a change."""
+    size, square, change, inverse = len(gain), 0.0, 0.0, 1 / variance
+    for j in range(size):
+        product = 0.0
+        for k in range(size):
+            product += big[j, k] * gain[k]
+        change = max(change, abs(product - before[j]))
+        before[j] = product
+        g[j] = product * inverse
+        square += g[j] * gain[j] * inverse
+    precision = inverse + square
+    for a in range(0, size, 2):
+        for j in range(size):
+            big[a, j] -= g[j]
+            big[j, a] -= g[j]
+        for b in range(0, size, 2):
+            big[a, b] += precision
+    return precision, change
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz"})
+def _renew(gain, variance, error, r, rest):
+    """Bring r from after a level to before it; return the columns' derivative by the noise."""
+    size, width, noise, inverse = len(gain), r.shape[1], 0.0, 1 / variance
+    rest[:] = error
+    for j in range(size):
+        for c in range(width):
+            rest[c] -= gain[j] * r[j, c]
+    for c in range(width):
+        rest[c] *= inverse
+        noise += 0.5 * rest[c] * rest[c]
+    for j in range(0, size, 2):
+        for c in range(width):
+            r[j, c] += rest[c]
+    return noise
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz"})
+def _states(processes, steps, r, after, total):
+    """Add what the smoothed states and the noise between them contribute, from start to end."""
+    n, size, width = after.shape
+    m = size // 2
+    x, w = np.empty((size, width)), np.zeros((size, size))
+    f, df, last = np.empty((m, 4)), np.empty((m, 4)), -1.0
+    for k in range(m):
+        for j in (2 * k, 2 * k + 1):
+            for c in range(width):
+                x[j, c] = processes[k, 1] * r[j, c]
+                total[0, k] += 0.5 * r[j, c] * r[j, c]
+    for i in range(n - 1):
+        if steps[i + 1] != last:
+            last = steps[i + 1]
+            _transition(processes, last, f)
+            _slope(processes, last, f, df)
+        for k in range(m):
+            variance = processes[k, 1]
+            f0, f1, f2, f3 = f[k]
+            e0, e1, e2, e3 = df[k]
+            q0, q1, q2 = 1 - f0 * f0 - f1 * f1, -f0 * f2 - f1 * f3, 1 - f2 * f2 - f3 * f3
+            q0, q1, q2 = variance * q0, variance * q1, variance * q2
+            aa = ab = bb = rate = 0.0
+            for c in range(width):
+                u, v = after[i, 2 * k, c], after[i, 2 * k + 1, c]
+                a, b = x[2 * k, c], x[2 * k + 1, c]
+                aa, ab, bb = aa + u * u, ab + u * v, bb + v * v
+                rate += u * (e0 * a + e1 * b) + v * (e2 * a + e3 * b)
+                x[2 * k, c] = f0 * a + f1 * b + q0 * u + q1 * v
+                x[2 * k + 1, c] = f2 * a + f3 * b + q1 * u + q2 * v
+            w[2 * k, 2 * k], w[2 * k, 2 * k + 1], w[2 * k + 1, 2 * k + 1] = aa, ab, bb
+            total[1, k] += rate
+        _incoming(processes, f, df, 1.0, w, total)
