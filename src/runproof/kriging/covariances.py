@@ -128,6 +128,12 @@ class Covariance:
         `angle`, in degrees clockwise from the second coordinate (from north, if the coordinates
         are easting and northing). Across it, the range is `ratio` times that; 0 < ratio <= 1.
 
+    at_bound : tuple of str, keyword only
+        What a fit sets: those of "range", "sill", "nugget" and "anisotropy" whose best value
+        lies on a bound of the search, or for which a bound is nearly as good. Such a value is
+        not to be reported; predictions near the sites may be right all the same. It is no part
+        of equality. Parameters that are not named may still be known only roughly.
+
     Raises
     ------
     TypeError, ValueError

@@ -36,7 +36,7 @@ _ONE_THREAD = 800  # sites up to which more threads of BLAS cost more than they 
 _STARTS = 3  # of them, taken to their optimum
 _ETA = 1e-8, 1e4  # bounds of nugget / sill
 _SILL = 1e-6, 1e8  # bounds of the sill beside a given nugget, in mean squares of the residuals
-_FLAT = 0.02  # of minus twice the log-likelihood: what tells no parameters apart
+_FLAT = 1.0  # of minus twice the log-likelihood, one standard error: what tells little apart
 _STILL = 1.0  # of its slope by log range: what is no optimum
 _SINGULAR = 1e10  # a value for each site that says: this matrix cannot be factored
 _STRETCH = 1.5  # bound of the two numbers of the anisotropy: ratios down to about 0.02
@@ -66,7 +66,8 @@ def fit_likelihood(sites, values, drift, kind, *, method="reml", nugget="fit", a
     -------
     Covariance
         Its `at_bound` names the parameters on a bound of the search, and those for which a
-        bound is as likely, to within 0.01 of the log-likelihood.
+        bound is nearly as likely: within 0.5 of the log-likelihood, about one standard error.
+        The others are sought anew for the longest range, and held at the other bounds.
 
     Raises
     ------
@@ -148,13 +149,15 @@ class _Likelihood:
         return bounds + [(-_STRETCH, _STRETCH)] * (2 * self.turning)
 
     def at_bound(self, theta):
-        """Name the parameters on a bound of the search, or as likely there."""
+        """Name the parameters on a bound of the search, or nearly as likely there."""
         names = [(("range",), ("range", "sill"))]
         names += [(("nugget",), ("sill",))] * (self.nugget == "fit")
         names += [(("sill",), ("sill",))] * self.given
         names += [(("anisotropy",), ("anisotropy",))] * (2 * self.turning)
         bounds = self.bounds()
-        found = at_bound(lambda theta: self(theta, False), theta, bounds, names, _FLAT)
+        ridge = 1 if self.given else -(self.nugget == "fit")
+        with self.threads():
+            found = at_bound(self.loss, theta, bounds, names, _FLAT, ridge)
         farthest = [bounds[0][1], *theta[1:]]
         if self(farthest, False) >= _SINGULAR and self(theta)[1][0] < -_STILL:
             found = in_order([found, ("range", "sill")])  # the search stopped at an edge
@@ -182,6 +185,10 @@ class _Likelihood:
         """Return minus twice the log-likelihood and, if wanted, its gradient."""
         value, gradient, _ = self.evaluate(theta, slopes)
         return (value, gradient) if slopes else value
+
+    def loss(self, theta, slopes):
+        """Return minus twice the log-likelihood, and its gradient if wanted."""
+        return self.evaluate(theta, slopes)[:2]
 
     def evaluate(self, theta, slopes=False):
         """Return minus twice the log-likelihood, its gradient if wanted, and the sill."""

@@ -68,8 +68,8 @@ class Kriging(RegressorMixin, BaseEstimator):
         The covariance function in use.
     at_bound_ : tuple of str
         What the fit could not tell: those of "range", "sill", "nugget" and "anisotropy" whose
-        best value lies on a bound of the search, or that the data do not determine; empty if
-        there are none. The same as `covariance_.at_bound`, see `Covariance`.
+        best value lies on a bound of the search, or for which a bound is nearly as good; empty
+        if there are none. The same as `covariance_.at_bound`, see `Covariance`.
     trend_coef_ : pandas.Series
         Coefficients of the trend by generalized least squares. Polynomials are in u = (x -
         `trend_.center`) / `trend_.unit`. This and what follows takes a matrix of all sites.
@@ -160,7 +160,7 @@ class Kriging(RegressorMixin, BaseEstimator):
 
     @property
     def at_bound_(self):
-        """Parameters on a bound of the search, or not determined."""
+        """Parameters on a bound of the search, or for which a bound is nearly as good."""
         check_is_fitted(self, "covariance_")
         return self.covariance_.at_bound
 

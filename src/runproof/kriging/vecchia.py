@@ -32,7 +32,7 @@ __all__ = ["fit_vecchia", "vecchia_log_likelihood"]
 
 _BLOCK = 1024  # sites of one task: fixed, so that sums do not depend on the number of threads
 _ROWS = 4096  # sites whose neighbors are sought at a time
-_FLAT = 0.01  # of the log-likelihood: what tells no parameters apart
+_FLAT = 0.5  # of the log-likelihood, one standard error: what tells little apart
 
 
 def fit_vecchia(
@@ -80,7 +80,8 @@ def fit_vecchia(
     -------
     Covariance
         Its `at_bound` names the parameters on a bound of the search, and those for which a
-        bound is as likely, to within 0.01 of the log-likelihood.
+        bound is nearly as likely: within 0.5 of the log-likelihood, about one standard error.
+        The others are sought anew for the longest range, and held at the other bounds.
 
     Raises
     ------
@@ -135,9 +136,7 @@ def fit_vecchia(
         found = minimize(
             loss, best, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-10}
         )
-        unsure = at_bound(
-            lambda logs: likelihood.n * loss(logs, False)[0], found.x, bounds, names, _FLAT
-        )
+        unsure = at_bound(loss, found.x, bounds, names, _FLAT / likelihood.n, ridge=-1)
     range_, ratio = [*np.exp(found.x), 0.0][:2]
     sill = likelihood(range_, ratio, False)[2]
     return Covariance(kind, sill, range_, ratio * sill, anisotropy, at_bound=unsure)
