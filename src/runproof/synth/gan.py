@@ -139,15 +139,18 @@ class GAN(Generator):
 
     @classmethod
     def published(cls, random_state=0, progress=False):
-        """Return the network that the book's second chapter on synthesis was published with.
+        """Return networks after those of V. Granville's ``GAN_diabetes.py`` (2023).
 
-        Generator 10-15-30-d, discriminator d-25-50-1, Adam at 0.001, 10,000 batches of 128
-        rows - one batch is what is called an epoch there; cross-entropy, standardized columns,
-        one output for each of the d columns.
+        As there: generator 10-15-30-d, discriminator d-25-50-1, Adam at 0.001, cross-entropy,
+        10,000 steps (called epochs there), one output for each of the d columns.
 
-        The program of that chapter differs in what the text does not say: it leaves the
-        columns as they are, starts from He's weights, has ReLUs in the discriminator too, and
-        gives it 64 real and 64 made rows, one after the other. Standardized columns help it.
+        Not as there: the program leaves the columns as they are, starts the first layers from
+        He's uniform law, has ReLUs in the discriminator too, moves the discriminator twice a
+        step, for 64 real rows and then for 64 made ones, and keeps the table of the last 2,500
+        steps whose correlations are closest to the real ones. Here columns are standardized,
+        which helps the networks much; the discriminator is leaky and moves
+        once, for 128 rows of each kind; and the last step is kept. So a score of this model is
+        not one of the published procedure.
 
         Parameters
         ----------
