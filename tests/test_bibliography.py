@@ -16,7 +16,7 @@ from tools.prose_rules import last_ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 FIELDS = {
-    "year": re.compile(r"\d{4}"),
+    "year": re.compile(r"\d{4}[a-z]?"),  # a letter tells works of one year apart
     "doi": re.compile(r"10\.\d{4,9}/[^\s{}]*[^\s{}.,;]"),  # bare: neither a link nor "doi:"
     "eprint": re.compile(r"\d{4}\.\d{4,5}|[a-z-]+/\d{7}"),
     "url": re.compile(r"https://\S+"),
@@ -35,18 +35,25 @@ def printed(entry):
     return re.sub(r"\\url (?=https?://)", "", text)  # sphinxcontrib-bibtex makes it a link
 
 
+def cited(entry):
+    """Return what a citation shows of an entry: authors and year."""
+    names = [" ".join(person.last_names) for person in entry.persons.get("author", [])]
+    return (*(names if len(names) < 3 else [names[0], "et al."]), entry.fields.get("year"))
+
+
 def entry_faults(text):
     """Return what is wrong with the entries of a bibliography.
 
-    A reader gets the authors, a title, a year and an address that works. No TeX may be left
-    in the printed text, which is HTML: sphinxcontrib-bibtex typesets no formula. The label in
-    the list is made from the authors' names, where a command for an accent would be spelled.
+    A reader gets the authors, a title, a year and an address that works. What a citation
+    shows of an entry, authors and year, is no other's. No TeX may be left in the printed
+    text, which is HTML: sphinxcontrib-bibtex typesets no formula. The label in the list is
+    made from the authors' names, where a command for an accent would be spelled.
     """
     try:
         entries = parse_string(text, "bibtex").entries
     except PybtexError as error:
         return [f"does not parse: {error}"]
-    faults, dois = [], {}
+    faults, dois, labels = [], {}, {}
     for key, entry in entries.items():
         names = [str(person) for person in entry.persons.get("author", [])]
         present = {"author": names, **entry.fields}
@@ -60,6 +67,8 @@ def entry_faults(text):
             if doi in dois:
                 faults.append(f"{key} has the doi of {dois[doi]}")
             dois.setdefault(doi, key)
+        if (first := labels.setdefault(cited(entry), key)) != key:
+            faults.append(f"{key} is cited like {first}")
         if not any(fault.startswith(f"{key} has no") for fault in faults):
             left = re.search(r"[\\{}$].*", printed(entry))
             faults += [f"{key} prints {left[0]}"] if left else []
@@ -82,6 +91,7 @@ ENTRY = r"""@article{kac1946,
   doi = {10.2307/1969033}
 }
 """
+OTHER = ENTRY.replace("{kac1946", "{other")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +103,7 @@ ENTRY = r"""@article{kac1946,
         ("  title =", "  booktitle =", "kac1946 has no title"),
         ("  year = {1946},\n", "", "kac1946 has no year"),
         ("{1946}", "{March 1946}", "kac1946 has the year"),
+        ("@article", OTHER.replace("1969033", "1") + "@article", "kac1946 is cited like other"),
         ("ő", r"{\H o}", "kac1946 spells"),
         ("10.2307", "https://doi.org/10.2307", "kac1946 has the doi"),
         ("10.2307", "doi:10.2307", "kac1946 has the doi"),
@@ -104,7 +115,7 @@ ENTRY = r"""@article{kac1946,
         ("  pages", "  url = {doi.org/10.2307/1},\n  pages", "kac1946 has the url"),
         ("{Σf(2ᵏt)}", r"$\sum f(2^k t)$", "kac1946 prints $"),
         ("file", r"file \texttt{a.pdf}", r"kac1946 prints \texttt"),
-        ("@article", ENTRY.replace("{kac1946", "{other") + "@article", "kac1946 has the doi of"),
+        ("@article", OTHER.replace("{1946", "{1947") + "@article", "kac1946 has the doi of"),
     ],
 )
 def test_bad_entry_is_noticed(old, new, fault):

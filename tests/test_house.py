@@ -112,6 +112,14 @@ def test_licenses_are_there_and_declared():
     assert PROJECT["license"] == "BSD-3-Clause"
 
 
+def test_instructors_read_the_minutes_that_the_chapters_state():
+    page = (ROOT / "book" / "instructors.md").read_text(encoding="utf-8")
+    told = re.findall(r"\(\.\./notebooks/(\w+)\.ipynb\) \| (\d+) minutes \|", page)
+    texts = {p.stem: p.read_text(encoding="utf-8") for p in ROOT.glob("notebooks/[!_]*.ipynb")}
+    stated = {name: re.search(r"Reading takes (\d+) min", text)[1] for name, text in texts.items()}
+    assert sorted(told) == sorted(stated.items())
+
+
 def test_configuration_holds_the_address_once():
     text = (ROOT / "_config.yml").read_text(encoding="utf-8")
     assert text.count(address(ROOT)) == 1
