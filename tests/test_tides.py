@@ -620,6 +620,38 @@ def test_the_likelihood_is_that_of_dense_matrices():
     assert weather._cost(x, pieces, 0.01)[0] == pytest.approx((expected + x @ x) / 2, rel=1e-9)
 
 
+def test_the_law_is_the_most_probable_one_when_all_lines_are_allowed_for():
+    times, _, levels = record(12)
+    known = np.isfinite(levels)
+    times, levels = times[known], levels[known]
+    part = design.Design(times, ["O1", "K1", "N2", "M2", "S2", "M4"], (times[0], times[-1]))
+    best, _, power, _ = gaps._law(part, levels)
+    lag = (times[:, None] - times) / np.timedelta64(1, "h")
+    matrix = part.block(slice(0, len(times))).T
+
+    def cost(x):  # by dense matrices
+        law = weather.describe(x, power, np.ones(len(x)))
+        covariance = law.covariance(lag) + law.noise_std**2 * np.eye(len(times))
+        solved = np.linalg.solve(covariance, matrix)
+        information = matrix.T @ solved
+        rest = levels - matrix @ np.linalg.solve(information, solved.T @ levels)
+        value = rest @ np.linalg.solve(covariance, rest) + x @ x
+        return value + sum(np.linalg.slogdet(m)[1] for m in (covariance, information))
+
+    for e in np.eye(len(best)):
+        assert min(cost(best + 0.1 * e), cost(best - 0.1 * e)) > cost(best)
+
+
+def test_a_long_record_may_have_its_gap_at_the_start(monkeypatch):
+    monkeypatch.setattr(gaps, "LONGEST", 300)
+    times, _, levels = record(30)
+    levels = np.where(np.isnan(levels), 1.0, levels)
+    levels[100:150] = np.nan
+    filled = fill_gaps(times, levels, ["K1", "M2"])
+    assert 0 < filled.law_error < 1
+    assert "nan" not in filled.message
+
+
 def test_bands_hold_the_truth_as_often_as_they_say():
     inside, errors, naive = [], [], []
     names = ["O1", "K1", "P1", "N2", "M2", "S2", "M4"]
