@@ -9,6 +9,7 @@ after an interruption `--resume` takes them from there.
 """
 
 import argparse
+import datetime
 import json
 import sys
 import tempfile
@@ -17,17 +18,28 @@ from time import process_time
 
 import numpy as np
 import pandas as pd
-from common import RESULTS, row, run_alone, target, write_results
+from common import RESULTS, machine, row, run_alone, target, write_results
+from scipy.stats import binom
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import f1_score
 from sklearn.model_selection import train_test_split
-from tables import CHAPTER_TABLES, health
+from statsmodels.datasets import randhie
+from tables import CHAPTER_TABLES
 
 from runproof import synth
-from runproof.synth.evaluate import forest_diffusion_protocol, published_scores
-from runproof.synth.scoreboard import BAND_LEVEL, scoreboard, verdict
+from runproof.synth.evaluate import forest_diffusion_protocol, published_scores, tail_test
+from runproof.synth.scoreboard import (
+    BAND_LEVEL,
+    FRESH,
+    REDRAWN,
+    Metric,
+    scoreboard,
+    utility,
+    verdict,
+)
+from runproof.synth.scoreboard import METRICS as KNOWN
 
 PACKAGES = ["runproof", "numpy", "scipy", "scikit-learn", "pandas", "POT", "jax"]
 COPY = "training copy"
@@ -48,17 +60,31 @@ PUBLISHED_F1 = {
     "CTGAN": (0.3919035133, 0.4129097509, 0.6718628377),
 }
 
+
+def persons():
+    """Return one row for each person of the RAND Health Insurance Experiment.
+
+    A row there is a year of a person, and persons have no number. So one year is drawn from
+    each set of rows that agree in all columns but the visits: no person has two.
+    """
+    table = randhie.load_pandas().data
+    background = [column for column in table if column != "mdvis"]
+    shuffled = table.sample(frac=1, random_state=1)
+    return shuffled.drop_duplicates(background).reset_index(drop=True)
+
+
 # A table, the column that is predicted, and the label that some generators are fitted within.
 TABLES = {
     "breast cancer": (CHAPTER_TABLES["breast cancer"], "target", "target"),
-    "randhie": (lambda: health(4000), "mdvis", None),
+    "randhie": (persons, "mdvis", None),
     "circles": (CHAPTER_TABLES["circles"], "circle", "circle"),
     "churn": (CHAPTER_TABLES["churn"], "churn", "churn"),
     "insurance": (CHAPTER_TABLES["insurance"], "charges", "smoker"),
 }
 ABOUT = {
     "breast cancer": "tumors measured under a microscope, from scikit-learn",
-    "randhie": "a random part of the RAND Health Insurance Experiment, from statsmodels",
+    "randhie": "people of the RAND Health Insurance Experiment, from statsmodels, one year of "
+    "each; people with the same background are one",
     "circles": "two noisy circles, simulated",
     "churn": "customers of a telecom company, simulated",
     "insurance": "charges of insured people, simulated",
@@ -73,7 +99,10 @@ METRICS = [
     "holdout_share",
     "distance_attack",
     "density_attack",
+    "tail_test",
 ]
+SIGNIFICANT = 0.05
+SOURCE_GAN = "GAN, after the source"
 
 
 def generators(by):
@@ -91,7 +120,7 @@ def generators(by):
         "ForestFlow": synth.ForestFlow(by=by),
         "ForestFlow, auto temperature": synth.ForestFlow(by=by, temperature="auto"),
         "GAN": synth.GAN(),
-        "GAN, published": synth.GAN.published(),
+        SOURCE_GAN: synth.GAN.published(),
     }
     if by is None:
         del every["GaussianCopula by label"]
@@ -113,10 +142,16 @@ def part(kept, function, *arguments):
                 return value
     print(*key, file=sys.stderr, flush=True)
     value, memory = run_alone(function, *arguments)
-    value["memory_mb"] = memory
+    value |= {"memory_mb": memory, "measured": here_and_now()}
     with kept.open("a", encoding="utf-8") as file:
         print(json.dumps([key, value]), file=file)
     return value
+
+
+def here_and_now():
+    """Return date and machine as text: parts may be of different days."""
+    found, date = machine([]), datetime.datetime.now(datetime.UTC).date()
+    return f"{date} on {found['cpu']}, {found['cores']} cores, Python {found['python']}"
 
 
 # The published protocol
@@ -205,6 +240,7 @@ def protocols(kept, quick):
         "splits": splits,
         "generations": generations,
         "class_counts": CLASS_COUNTS,
+        "measured": sorted({entry["measured"] for entry in ours.values()}),
         "rows": [protocol_row(name, entry) for name, entry in ours.items()] + published_rows(),
     }
     return rows, protocol_targets(ours), scores
@@ -301,78 +337,132 @@ def protocol_targets(ours):
 # The chapters' tables
 
 
-def board(table, group, splits, band_splits):
-    """Return the scores of each split, and the noise bands."""
+GROUPS = ("copies", "models", "networks")
+
+
+def group(name, generator):
+    """Return which part of a table's run a generator belongs to; networks take longest."""
+    return "networks" if networks(name) else "copies" if generator.copies_rows else "models"
+
+
+def tail_p(train, holdout, synthetic, random_state):
+    """Return the p-value of the tail test."""
+    return tail_test(synthetic, train, holdout, alternative="two-sided").p_value
+
+
+def board(table, part, splits, band_splits):
+    """Return the scores of each split, and those of real rows."""
     make, goal, by = TABLES[table]
-    chosen = {n: g for n, g in generators(by).items() if networks(n) == (group == "networks")}
+    chosen = {name: g for name, g in generators(by).items() if group(name, g) == part}
+    metrics = {name: utility(goal) if name == "tstr" else KNOWN[name] for name in METRICS}
+    metrics["tail_p"] = Metric(tail_p, "high", True, False)
     found = scoreboard(
-        {table: make()},
-        chosen,
-        METRICS,
-        splits,
-        target=goal,
-        band_splits=band_splits,
-        progress=True,
+        {table: make()}, chosen, metrics, splits, band_splits=band_splits, progress=True
     )
-    scores = {
-        name: {
-            metric: [round(float(value), 6) for value in values["value"]]
-            for metric, values in lines.groupby("metric", sort=False)
+    return {
+        kind: {
+            name: {
+                metric: [float(f"{value:.6g}") for value in values["value"]]
+                for metric, values in lines.groupby("metric", sort=False)
+            }
+            for name, lines in frame.groupby("generator", sort=False)
         }
-        for name, lines in found.frame.groupby("generator", sort=False)
+        for kind, frame in (("scores", found.frame), ("real", found.references))
     }
-    first = found.frame.drop_duplicates("metric").set_index("metric")
-    bands = {m: [round(float(first[edge][m]), 6) for edge in ("low", "high")] for m in METRICS}
-    better = {metric: found.metrics[metric].better for metric in METRICS}
-    return {"scores": scores, "bands": bands, "better": better}
 
 
 def boards(kept, quick):
     """Score the generators on the chapters' tables."""
-    splits, few, band_splits = (2, 1, 4) if quick else (5, 2, 20)
-    scores = []
-    for table, (make, goal, by) in list(TABLES.items())[-1 if quick else None :]:
-        models = part(kept, board, table, "models", splits, band_splits)
-        gans = part(kept, board, table, "networks", few, 2)
-        frame, every = make(), generators(by)
-        scores.append(
+    splits, few, band_splits = (2, 1, 4) if quick else (5, 5, 40)
+    sizes = {"copies": (splits, band_splits), "models": (splits, 2), "networks": (few, 2)}
+    chosen = list(TABLES)[-1 if quick else None :]
+    done = {
+        (table, name): part(kept, board, table, name, *sizes[name])
+        for name in GROUPS
+        for table in chosen
+    }
+    return [table_scores(t, [done[t, name] for name in GROUPS], splits) for t in chosen]
+
+
+def table_scores(table, parts, splits):
+    """Return what the page shows of one table."""
+    make, goal, by = TABLES[table]
+    frame, every = make(), generators(by)
+    values = {name: scores for found in parts for name, scores in found["scores"].items()}
+    real = parts[0]["real"]
+    metrics = {metric: metric_entry(metric, real, splits) for metric in METRICS}
+    return {
+        "table": table,
+        "about": ABOUT[table],
+        "rows": len(frame),
+        "columns": frame.shape[1],
+        "target": goal,
+        "label": by,
+        "band_splits": len(real[FRESH]["tail_p"]),
+        "band_level": BAND_LEVEL,
+        "measured": sorted({found["measured"] for found in parts}),
+        "metrics": metrics,
+        "generators": [
             {
-                "table": table,
-                "about": ABOUT[table],
-                "rows": len(frame),
-                "columns": frame.shape[1],
-                "target": goal,
-                "label": by,
-                "band_splits": band_splits,
-                "band_level": BAND_LEVEL,
-                "metrics": {
-                    metric: {"better": models["better"][metric], "band": models["bands"][metric]}
+                "generator": name,
+                "copies_rows": every[name].copies_rows,
+                "splits": len(values[name]["tail_p"]),
+                "scores": {
+                    metric: summary(values[name][metric], metrics[metric])
+                    if metric != "tail_test"
+                    else tail_summary(values[name][metric], values[name]["tail_p"])
                     for metric in METRICS
                 },
-                "generators": [
-                    {
-                        "generator": name,
-                        "copies_rows": every[name].copies_rows,
-                        "splits": len(next(iter(values.values()))),
-                        "scores": {
-                            metric: summary(values[metric], models, metric) for metric in METRICS
-                        },
-                    }
-                    for name, values in {**models["scores"], **gans["scores"]}.items()
-                ],
             }
-        )
-    return scores
+            for name in every
+        ],
+    }
 
 
-def summary(values, models, metric):
-    """Return mean, spread (0 for one value) and verdict of a score; None if it is infinite."""
+def metric_entry(metric, real, splits):
+    """Return which values are good, the two lines of real rows, and the band they make."""
+    tail = (1 - BAND_LEVEL) / 2
+    lines = {
+        name: [float(f"{end:.6g}") for end in np.quantile(scores[metric], [tail, 1 - tail])]
+        for name, scores in real.items()
+        if metric in scores
+    }
+    entry = {
+        "better": "high" if metric == "tstr" else KNOWN[metric].better,
+        "fresh": lines[FRESH],
+        "redrawn": lines.get(REDRAWN),
+        "band": [min(low for low, _ in lines.values()), max(high for _, high in lines.values())],
+    }
+    if REDRAWN in lines:
+        entry["redrawn_values"] = real[REDRAWN][metric][:splits]
+    if metric == "tail_test":
+        entry["fresh_p"] = real[FRESH]["tail_p"]
+    return entry
+
+
+def summary(values, entry):
+    """Return the values of a score, mean, spread (0 for one value) and verdict.
+
+    The mean is None if it is infinite.
+    """
     mean = float(np.mean(values))
     if not np.isfinite(mean):
-        return {"mean": None, "sd": None, "verdict": "none"}
+        return {"mean": None, "sd": None, "verdict": "none", "values": [None for _ in values]}
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    judged = verdict(mean, *models["bands"][metric], models["better"][metric])
-    return {"mean": round(mean, 6), "sd": round(spread, 6), "verdict": judged}
+    judged = verdict(mean, *entry["band"], entry["better"])
+    return {"mean": round(mean, 6), "sd": round(spread, 6), "verdict": judged, "values": values}
+
+
+def tail_summary(values, p):
+    """Return the same for the tail test, which is judged by its p-values.
+
+    Without a leak a p-value lies below 0.05 in one split of twenty at most. It is "worse" if
+    so many splits, or more, would have one in no more than one case of twenty.
+    """
+    below = sum(value < SIGNIFICANT for value in p)
+    chance = binom.sf(below - 1, len(p), SIGNIFICANT)
+    judged = "worse" if chance <= SIGNIFICANT else "within"
+    return summary(values, {"band": [0, np.inf], "better": "low"}) | {"verdict": judged, "p": p}
 
 
 def main():
@@ -385,8 +475,8 @@ def main():
     kept = folder / "scoreboard.done.part"  # Git ignores it
     if not options.resume:
         kept.unlink(missing_ok=True)
-    rows, targets, published = protocols(kept, options.quick)
     tables = boards(kept, options.quick)
+    rows, targets, published = protocols(kept, options.quick)
     title = "Synthetic tables: the scoreboard (processor time)"
     scores = {"protocol": published, "tables": tables}
     write_results("scoreboard", title, PACKAGES, rows, targets, folder, scores=scores)

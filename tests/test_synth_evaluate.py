@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from matplotlib import pyplot as plt
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import ks_2samp
+from scipy.stats import ks_2samp, ttest_rel
 from scipy.stats.contingency import association
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
@@ -819,11 +819,14 @@ HOSTILE = [
     ),
     (lambda: scoreboard([1], [Copy()]), TypeError, "df must be a DataFrame or a mapping"),
     (lambda: scoreboard({"a": 1}, [Copy()]), TypeError, r"df\['a'\] must be a DataFrame"),
-    (lambda: scoreboard(DF[:11], [Copy()]), ValueError, "at least 12 rows, got 11"),
+    (lambda: scoreboard(DF[:19], [Copy()]), ValueError, "at least 20 rows, got 19"),
     (lambda: scoreboard(DF, []), ValueError, "at least one"),
     (lambda: scoreboard(DF, [Copy(), Copy()]), ValueError, "need names"),
     (lambda: scoreboard(DF, [3]), TypeError, "must have fit and sample"),
-    (lambda: scoreboard(DF, {"real rows": Copy()}), ValueError, "must not be called"),
+    (lambda: scoreboard(DF, {"fresh rows": Copy()}), ValueError, "must not be called"),
+    (lambda: scoreboard(DF, [Copy()], level=1), ValueError, "level must lie between 0 and 1"),
+    (lambda: boards.paired([1, 2], [1], "low"), ValueError, "must be as long"),
+    (lambda: boards.paired([1], [1], "low", 0), ValueError, "level must lie between 0 and 1"),
     (lambda: scoreboard(DF, [Copy()], ["ks", "nil"]), ValueError, r"got \['nil'\]"),
     (lambda: scoreboard(DF, [Copy()], ["tstr"]), ValueError, "give a target"),
     (lambda: scoreboard(DF, [Copy()], {"a": 3}), TypeError, "metric 'a' must be"),
@@ -882,8 +885,89 @@ def test_every_generator_meets_the_same_splits():
     metrics = {"rows": lambda t, h, s, seed: seen.append((t["x"].sum(), h["x"].sum())) or 0.0}
     df = mixed_table(40, 1)
     scoreboard(df, {"a": Copy(), "b": Shuffled()}, metrics, splits=3, band_splits=2)
-    assert seen[2:5] == seen[5:8]
-    assert len(set(seen[2:5])) == 3
+    assert seen[4:7] == seen[7:10]
+    assert len(set(seen[4:7])) == 3
+    assert seen[0] == seen[1] == seen[4]  # fresh rows, redrawn half
+    assert seen[2] == seen[3] == seen[5]
+
+
+def test_real_rows_make_the_band(board):
+    real = board.references
+    assert set(real["generator"]) == {boards.FRESH, boards.REDRAWN}
+    redrawn = real[real["generator"] == boards.REDRAWN]
+    assert set(redrawn["metric"]) == {"ks", "association"}  # no reference for privacy
+    assert (real.groupby(["dataset", "generator", "metric"])["split"].nunique() == 8).all()
+    lines = real.groupby(["dataset", "metric", "generator"])["value"]
+    band = board.frame.groupby(["dataset", "metric"])[["low", "high"]].first()
+    low, high = (lines.quantile(q).groupby(["dataset", "metric"]) for q in (0.05, 0.95))
+    pd.testing.assert_series_equal(band["low"], low.min(), check_names=False)
+    pd.testing.assert_series_equal(band["high"], high.max(), check_names=False)
+
+
+def test_what_plays_the_synthetic_table():
+    seen = []
+    spy = Metric(lambda t, h, s, seed: seen.append((t, h, s)) or 0.0)
+    df = mixed_table(80, 3).reset_index(names="row")
+    scoreboard(df, [Copy()], {"a": spy}, splits=1, band_splits=2)
+    for train, holdout, fresh in seen[0:4:2]:
+        assert fresh["row"].tolist() == train["row"].tolist()
+        assert not set(fresh["row"]) & set(holdout["row"])
+    for train, _, half in seen[1:4:2]:
+        assert len(half) == len(train) / 2 == half["row"].nunique()
+        assert set(half["row"]) < set(train["row"])
+    seen.clear()
+    thirds = spy._replace(against_train=True, redrawn=False)
+    scoreboard(df, [Copy()], {"a": thirds}, splits=1, band_splits=2)
+    for parts in seen[:2]:
+        rows = [set(part["row"]) for part in parts]
+        assert [len(part) for part in rows] == [27, 27, 26]
+        assert len(set.union(*rows)) == 80
+    assert len(seen) == 3
+
+
+def test_the_level_of_a_band(board):
+    options = {"metrics": FEW[:2], "splits": 1, "band_splits": 20}
+    df = mixed_table(60, 1)
+    wide, narrow = (
+        scoreboard(df, [Copy()], **options, level=level).frame.set_index("metric")
+        for level in (0.9, 0.5)
+    )
+    assert (narrow["low"] > wide["low"]).all()
+    assert (narrow["high"] < wide["high"]).all()
+
+
+def test_generators_are_compared_split_by_split(board):
+    found = board.compare("shuffled", "copy").set_index(["dataset", "metric"]).sort_index()
+    assert len(found) == 2 * 4
+    gap = found.loc[("large", "association")]
+    assert (gap["splits"], gap["low"] > 0) == (3, True)
+    keys = ["dataset", "metric", "generator", "split"]
+    frame = board.frame.set_index(keys)["value"].sort_index()
+    one, other = (frame["large", "association", name] for name in ("shuffled", "copy"))
+    expected = ttest_rel(one, other).confidence_interval(0.95)
+    assert (gap["low"], gap["high"]) == pytest.approx(tuple(expected))
+    against = board.compare("copy", boards.REDRAWN)
+    assert set(against["metric"]) == {"ks", "association"}
+    assert (against["splits"] == 3).all()  # of eight
+    turned = board.compare("copy", "shuffled").set_index(["dataset", "metric"]).sort_index()
+    pd.testing.assert_series_equal(turned["mean"], -found["mean"])
+    with pytest.raises(ValueError, match="generators must be among"):
+        board.compare("copy", "nobody")
+
+
+def test_paired_differences():
+    # An area of .44 is as far from one half as one of .56.
+    assert boards.paired([0.44, 0.46], [0.56, 0.54], "half").mean == pytest.approx(0)
+    assert boards.paired([0.9, 1.3], [1.1, 1.0], "one").mean == pytest.approx(0.15)
+    assert boards.paired([0.9, 0.8], [0.5, 0.6], "high").mean == pytest.approx(-0.3)
+    alone = boards.paired([0.3, np.inf], [0.1, 0.2], "low")
+    assert alone == (pytest.approx(0.2), -np.inf, np.inf, 1)
+    nothing = boards.paired([], [], "low")
+    assert np.isnan(nothing.mean)
+    assert nothing.splits == 0
+    # A common spread of a hundred times the difference hides nothing.
+    luck = np.random.default_rng(1).normal(size=6)
+    assert boards.paired(luck + 0.01 + 1e-3 * luck**2, luck, "low").low > 0
 
 
 @pytest.mark.parametrize("backend", ["threading", "dask"])
@@ -971,11 +1055,18 @@ def test_what_fails_says_where():
         (0.3, "half", "worse"),
         (0.7, "one", "better"),
         (0.3, "one", "worse"),
+        (0.44, "half", "within"),
         (np.nan, "low", "none"),
     ],
 )
 def test_verdicts(value, better, expected):
     assert boards.verdict(value, 0.4, 0.6, better) == expected
+
+
+@pytest.mark.parametrize("metric", ["holdout_share", "distance_attack", "density_attack"])
+def test_shares_and_attacks_leak_in_both_directions(metric):
+    for value in (0.44, 0.56):
+        assert boards.verdict(value, 0.46, 0.54, METRICS[metric].better) == "worse"
 
 
 def test_the_summary_is_an_accessible_table(board):

@@ -1,4 +1,12 @@
-"""Many generators, tables and metrics in one frame, each score beside its noise band."""
+"""Many generators, tables and metrics in one frame, each score beside its noise band.
+
+Two lines of real rows say how much of a score is noise. *Fresh rows* stand in the place of
+the synthetic table: the noise of two samples, for a generator that knew the law. A generator
+knows the law from its training rows only, and adds their noise to its own. n rows drawn from
+what n rows tell have the variances of n/2 rows drawn from the law, and the covariances with
+the training rows of half of these. So the second line is a *redrawn half*: half of the
+training rows, each at most once.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from scipy.stats import t as student
 from sklearn.base import clone
 from tqdm import tqdm
 
@@ -20,6 +29,7 @@ from runproof.synth.evaluate.noise import cut, number
 from runproof.synth.table import Schema
 
 BAND_LEVEL = 0.9
+FRESH, REDRAWN = "fresh rows", "redrawn half"
 
 
 class Metric(NamedTuple):
@@ -33,13 +43,41 @@ class Metric(NamedTuple):
     better : {"low", "high", "half", "one"}
         Which values are good: small ones, large ones, those near 0.5 or near 1.
     against_train : bool
-        Whether it compares with the training rows. Its noise band then needs three real
-        tables, thirds, since a training table is no fresh sample to itself.
+        Whether it compares with the training rows. Fresh rows are then thirds, three real
+        tables, since a training table is no fresh sample to itself.
+    redrawn : bool
+        Whether half of the training rows are a reference. They are none where training rows
+        are looked for, nor where it counts that rows are fewer, as in a coverage.
     """
 
     function: object
     better: str = "low"
     against_train: bool = False
+    redrawn: bool = True
+
+
+class Paired(NamedTuple):
+    """What `paired` returns: the mean difference, an interval for it, and how many splits."""
+
+    mean: float
+    low: float
+    high: float
+    splits: int
+
+
+def utility(target):
+    """Return the metric "tstr": the score trained on synthetic rows, minus that on real ones.
+
+    Parameters
+    ----------
+    target : hashable
+        The column to predict.
+
+    Returns
+    -------
+    Metric
+    """
+    return Metric(partial(_tstr, target=target), "high", True)
 
 
 def _tstr(train, holdout, synthetic, random_state, target):
@@ -61,17 +99,26 @@ METRICS = {
     "correlation": Metric(lambda t, h, s, seed: ev.correlation_distance(h, s)),
     "association": Metric(lambda t, h, s, seed: ev.association_distance(h, s)),
     "wasserstein1": Metric(
-        lambda t, h, s, seed: ev.wasserstein1(h, s, max_rows=1000, random_state=seed)
+        lambda t, h, s, seed: ev.wasserstein1(h, s, max_rows=1000, random_state=seed),
+        redrawn=False,
     ),
-    "coverage": Metric(lambda t, h, s, seed: ev.coverage_density(h, s).coverage, "high"),
-    "density": Metric(lambda t, h, s, seed: ev.coverage_density(h, s).density, "one"),
+    "coverage": Metric(
+        lambda t, h, s, seed: ev.coverage_density(h, s).coverage, "high", redrawn=False
+    ),
+    "density": Metric(
+        lambda t, h, s, seed: ev.coverage_density(h, s).density, "one", redrawn=False
+    ),
     "two_sample_auc": Metric(
         lambda t, h, s, seed: ev.two_sample_auc(h, s, max_rows=2000, random_state=seed), "half"
     ),
-    "dcr_ratio": Metric(lambda t, h, s, seed: ev.dcr_ratio(s, t, h), "high", True),
-    "holdout_share": Metric(lambda t, h, s, seed: ev.holdout_share(s, t, h), "low", True),
-    "distance_attack": Metric(partial(_attack, "distance"), "low", True),
-    "density_attack": Metric(partial(_attack, "density"), "low", True),
+    "dcr_ratio": Metric(lambda t, h, s, seed: ev.dcr_ratio(s, t, h), "high", True, False),
+    # Rows that are kept away from the training rows give these away as well.
+    "holdout_share": Metric(lambda t, h, s, seed: ev.holdout_share(s, t, h), "half", True, False),
+    "distance_attack": Metric(partial(_attack, "distance"), "half", True, False),
+    "density_attack": Metric(partial(_attack, "density"), "half", True, False),
+    "tail_test": Metric(
+        lambda t, h, s, seed: ev.tail_test(s, t, h, alternative="two-sided"), "low", True, False
+    ),
 }
 _IDEALS = {"half": 0.5, "one": 1.0}
 
@@ -85,6 +132,9 @@ class Scoreboard:
     frame : pandas.DataFrame
         One row for each dataset, generator, metric and split: `value`, and the noise band of
         the metric on that dataset, `low` to `high`.
+    references : pandas.DataFrame
+        The same of real rows, without the band: the generators are called "fresh rows" and
+        "redrawn half". Splits of one number are the same for all.
     metrics : dict
         Name to Metric.
     copying : frozenset of str
@@ -92,6 +142,7 @@ class Scoreboard:
     """
 
     frame: pd.DataFrame
+    references: pd.DataFrame
     metrics: dict
     copying: frozenset
 
@@ -118,6 +169,44 @@ class Scoreboard:
             for row in means.itertuples()
         ]
         return means
+
+    def compare(self, one, other, level=0.95):
+        """Say how much worse one generator is than another on the same splits.
+
+        Parameters
+        ----------
+        one, other : str
+            Generators, or "fresh rows" or "redrawn half".
+        level : float
+            Of the intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            For each dataset and metric that both have: what `paired` returns.
+
+        Raises
+        ------
+        ValueError
+            If there is no such generator, or level is out of range.
+        """
+        every = pd.concat([self.frame, self.references])
+        for name in (one, other):
+            if name not in set(every["generator"]):
+                known = list(every["generator"].unique())
+                raise ValueError(f"generators must be among {known}, got {name!r}")
+        keys = ["dataset", "metric"]
+        values = every.set_index([*keys, "split"]).groupby("generator")["value"]
+        pairs = pd.concat(
+            {"one": values.get_group(one), "other": values.get_group(other)}, axis=1, join="inner"
+        )
+        return pd.DataFrame(
+            [
+                (*key, *paired(lines["one"], lines["other"], self.metrics[key[1]].better, level))
+                for key, lines in pairs.groupby(keys, sort=False)
+            ],
+            columns=[*keys, *Paired._fields],
+        )
 
     def summary(self):
         """Return a table to read, accessible as HTML.
@@ -178,6 +267,70 @@ def verdict(value, low, high, better):
     return "better" if (value < low) == (better == "low") else "worse"
 
 
+def excess(value, better):
+    """Return how far a value is from the best there is; the least is best.
+
+    Parameters
+    ----------
+    value : float or ndarray
+        One value or many.
+    better : {"low", "high", "half", "one"}
+        As in `Metric`.
+
+    Returns
+    -------
+    float or ndarray
+    """
+    if better in _IDEALS:
+        return abs(value - _IDEALS[better])
+    return {"low": value, "high": -value}[better]
+
+
+def paired(one, other, better, level=0.95):
+    """Return how much worse one generator is than another, split by split.
+
+    Both met the same splits, whose luck cancels in the difference. For a given table the
+    splits are independent, so Student's interval holds for the mean over all splits of
+    *this* table. It says nothing of other tables of the same law.
+
+    Parameters
+    ----------
+    one, other : array_like, shape (k,)
+        Values of the same splits. Any that are infinite, or no numbers, are left out.
+    better : {"low", "high", "half", "one"}
+        As in `Metric`.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    Paired
+        Above 0: `one` is worse. The interval is infinite unless there are two splits.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or level does not lie between 0 and 1.
+
+    Examples
+    --------
+    >>> found = paired([0.31, 0.35, 0.33], [0.21, 0.24, 0.24], "low")
+    >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3), found.splits
+    (0.1, 0.075, 0.125, 3)
+    """
+    one, other = np.asarray(one, float), np.asarray(other, float)
+    if one.ndim != 1 or one.shape != other.shape:
+        raise ValueError(f"one and other must be as long, got shapes {one.shape}, {other.shape}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+    both = np.isfinite(one) & np.isfinite(other)
+    gap = excess(one[both], better) - excess(other[both], better)
+    mean, wide = float(gap.mean()) if len(gap) else float("nan"), float("inf")
+    if len(gap) > 1:
+        wide = student.ppf((1 + level) / 2, len(gap) - 1) * gap.std(ddof=1) / np.sqrt(len(gap))
+    return Paired(mean, mean - float(wide), mean + float(wide), len(gap))
+
+
 def scoreboard(
     df,
     generators,
@@ -187,15 +340,24 @@ def scoreboard(
     n_jobs=None,
     target=None,
     band_splits=20,
+    level=BAND_LEVEL,
     progress=False,
 ):
     """Score generators on tables, with the noise band of every score.
 
     Each table is shuffled and halved `splits` times. A generator is fitted to one half and
     draws a table of its size; the metrics compare it with the other half, and some of them
-    with its own (privacy, "tstr"). The band, 90 % of `band_splits` values, is what the metric
-    says of real rows: of half against half, or, where the training rows count, of thirds, of
-    which one plays the synthetic table. Thirds are smaller, so those bands are a little wide.
+    with its own (privacy, "tstr").
+
+    In `band_splits` halvings real rows play the synthetic table. *Fresh rows*: a half against
+    the other, or, where the training rows count, thirds; these are smaller, so those bands are
+    a little wide. *Redrawn half*: half of the training rows, each at most once, which have
+    the noise of a table drawn from all that the training rows tell, and from nothing else. The
+    band of a metric holds `level` of the values of fresh rows and of redrawn halves, or of
+    fresh rows alone where half of the training rows are no reference (`Metric.redrawn`). A
+    generator that knew the law, and one that knows what its training rows tell, both have
+    nearly all their scores within. Two scores within it may still differ:
+    `Scoreboard.compare` pairs them.
 
     The work is one `joblib.Parallel` call: under ``joblib.parallel_config(backend="dask")``
     it runs on a cluster and gives the same frame.
@@ -221,6 +383,8 @@ def scoreboard(
         trained on real ones.
     band_splits : int
         The number of shuffles for each band.
+    level : float
+        The share of the values of each line that lies between its ends.
     progress : bool
         Whether to show a progress bar.
 
@@ -240,13 +404,15 @@ def scoreboard(
     splits = whole_number("splits", splits, 1)
     band_splits = whole_number("band_splits", band_splits, 2)
     random_state = whole_number("random_state", random_state, 0)
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
     chosen = {name: _metrics(metrics, table, target) for name, table in tables.items()}
     tasks = [
-        delayed(_task)(table, chosen[name], generator, (random_state, kind, split), where)
+        delayed(_task)(table, chosen[name], generator, (random_state, 1, split), where)
         for name, table in tables.items()
-        for label, generator, kind, count in [
-            ("real rows", None, 0, band_splits),
-            *((label, generator, 1, splits) for label, generator in generators.items()),
+        for label, generator, count in [
+            ("real rows", None, band_splits),
+            *((label, generator, splits) for label, generator in generators.items()),
         ]
         for split in range(count)
         for where in [(name, label, split)]
@@ -262,7 +428,7 @@ def scoreboard(
     copying = frozenset(
         label for label, generator in generators.items() if getattr(generator, "copies_rows", False)
     )
-    return Scoreboard(_with_band(frame), every, copying)
+    return Scoreboard(*_with_band(frame, level), every, copying)
 
 
 def _tables(df):
@@ -274,8 +440,8 @@ def _tables(df):
     for name, table in tables.items():
         if not isinstance(table, pd.DataFrame):
             raise TypeError(f"df[{name!r}] must be a DataFrame, got {type(table).__name__}")
-        if len(table) < 12:
-            raise ValueError(f"table {name!r} must have at least 12 rows, got {len(table)}")
+        if len(table) < 20:
+            raise ValueError(f"table {name!r} must have at least 20 rows, got {len(table)}")
     return {str(name): table for name, table in tables.items()}
 
 
@@ -290,8 +456,8 @@ def _generators(generators):
     for name, generator in generators.items():
         if not (hasattr(generator, "fit") and hasattr(generator, "sample")):
             raise TypeError(f"generator {name!r} must have fit and sample, got {generator!r}")
-    if "real rows" in generators:
-        raise ValueError("a generator must not be called 'real rows'")
+    if taken := {FRESH, REDRAWN} & set(generators):
+        raise ValueError(f"a generator must not be called {taken.pop()!r}")
     return {str(name): generator for name, generator in generators.items()}
 
 
@@ -300,7 +466,7 @@ def _metrics(metrics, table, target):
     if target is not None:
         if target not in table.columns:
             raise ValueError(f"target must be a column, {list(table.columns)}, got {target!r}")
-        known["tstr"] = Metric(partial(_tstr, target=target), "high", True)
+        known["tstr"] = utility(target)
     if metrics is None:
         return {name: known[name] for name in known if name not in _inapplicable(table)}
     if isinstance(metrics, Mapping):
@@ -335,10 +501,8 @@ def _inapplicable(table):
 def _task(table, metrics, generator, seed, where):
     """Score one split of one table: of a generator, or of real rows if it is None."""
     try:
-        return [
-            (*where[:2], name, where[2], value)
-            for name, value in _values(table, metrics, generator, np.random.SeedSequence(seed))
-        ]
+        found = _values(table, metrics, generator, np.random.SeedSequence(seed))
+        return [(where[0], line or where[1], name, where[2], value) for line, name, value in found]
     except Exception as error:
         error.add_note(f"scoreboard: table {where[0]!r}, {where[1]!r}, split {where[2]}")
         raise
@@ -349,27 +513,36 @@ def _values(table, metrics, generator, seed):
     cutting, fitting, drawing, scoring = seed.spawn(4)
     rng = np.random.default_rng(cutting)
     train, holdout = cut(table, 2, rng)
-    if generator is None:
-        # A half is a fresh sample to the other half, but not to itself.
-        halves, thirds = (train, holdout, train), cut(table, 3, rng)
-    else:
+    if generator is not None:
         model = clone(generator)
         if model.get_params().get("random_state", 0) is None:
             model.set_params(random_state=int(fitting.generate_state(1)[0] >> 1))
         synthetic = model.fit(train).sample(len(train), random_state=np.random.default_rng(drawing))
-        halves = thirds = (train, holdout, synthetic)
+        for name, metric in metrics.items():
+            yield None, name, _value(metric, scoring, train, holdout, synthetic)
+        return
+    # A half is a fresh sample to the other half, but not to itself.
+    half, thirds = cut(train, 2, rng)[0], cut(table, 3, rng)
     for name, metric in metrics.items():
-        state = np.random.default_rng(scoring)
-        yield name, number(metric.function(*(thirds if metric.against_train else halves), state))
+        fresh = thirds if metric.against_train else (train, holdout, train)
+        yield FRESH, name, _value(metric, scoring, *fresh)
+        if metric.redrawn:
+            yield REDRAWN, name, _value(metric, scoring, train, holdout, half)
 
 
-def _with_band(frame):
-    """Take the real rows out of the frame, and put their quantiles beside the others."""
-    real = frame["generator"] == "real rows"
-    tail = (1 - BAND_LEVEL) / 2
-    groups = frame[real].groupby(["dataset", "metric"], sort=False)["value"]
-    band = pd.DataFrame({"low": groups.quantile(tail), "high": groups.quantile(1 - tail)})
-    return frame[~real].join(band, on=["dataset", "metric"]).reset_index(drop=True)
+def _value(metric, seed, train, holdout, synthetic):
+    return number(metric.function(train, holdout, synthetic, np.random.default_rng(seed)))
+
+
+def _with_band(frame, level):
+    """Return the scores of generators beside the bands, and those of real rows."""
+    real = frame["generator"].isin([FRESH, REDRAWN])
+    lines = frame[real].groupby(["dataset", "metric", "generator"], sort=False)["value"]
+    tail = (1 - level) / 2
+    ends = pd.DataFrame({"low": lines.quantile(tail), "high": lines.quantile(1 - tail)})
+    band = ends.groupby(["dataset", "metric"]).agg({"low": "min", "high": "max"})
+    scores = frame[~real].join(band, on=["dataset", "metric"])
+    return scores.reset_index(drop=True), frame[real].reset_index(drop=True)
 
 
 class Summary:
