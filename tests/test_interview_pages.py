@@ -164,6 +164,71 @@ def test_progress_travels_as_a_file(open_page, tmp_path):
     assert stored(page) == before
 
 
+GOOD = {"box": 2, "due": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "said"),
+    [
+        (json.dumps({"a": GOOD, "b": {"box": 6, "due": 1}}), ["a"], "1 card could not be read"),
+        (json.dumps({"a": GOOD, "b": {"box": 0, "due": 1}}), ["a"], "1 card could not be read"),
+        (json.dumps({"a": {"box": "2", "due": 1}, "b": GOOD}), ["b"], "1 card could not be read"),
+        (json.dumps({"a": {"box": 2, "due": None}, "b": GOOD}), ["b"], "1 card could not"),
+        (json.dumps({"a": None, "b": 3, "c": GOOD}), ["c"], "2 cards could not be read"),
+        ("[]", [], "The stored cards could not be read"),
+        ("null", [], "The stored cards could not be read"),
+        ('{"a": {"box": 2', [], "The stored cards could not be read"),
+    ],
+)
+def test_broken_progress_is_set_aside_and_the_rest_stays(open_page, tmp_path, text, kept, said):
+    page = open_page(PRACTICE)
+    page.evaluate("([key, text]) => localStorage.setItem(key, text)", [KEY, text])
+    page.reload()
+    assert said in status(page)
+    assert "keeps no data" not in status(page)
+    page.reload()  # and again, without a second copy
+    page.keyboard.press("Space")
+    page.keyboard.press("3")
+    assert set(kept) < set(stored(page))
+    assert len(stored(page)) == len(kept) + 1
+    assert page.evaluate(f"JSON.parse(localStorage.getItem('{KEY}.aside'))") == [text]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save to a file").click()
+    download.value.save_as(tmp_path / "progress.json")
+    saved = json.loads((tmp_path / "progress.json").read_text(encoding="utf-8"))
+    assert saved["aside"] == [text]
+    page.reload()
+    assert "could not be read" not in status(page)
+
+
+def test_unreadable_progress_is_not_overwritten_where_it_cannot_be_set_aside(open_page):
+    page = open_page(PRACTICE)
+    page.evaluate(f"localStorage.setItem('{KEY}', '[]')")
+    page.add_init_script("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    page.reload()
+    assert "This browser keeps no data" in status(page)
+    page.keyboard.press("Space")
+    page.keyboard.press("3")
+    assert page.evaluate(f"localStorage.getItem('{KEY}')") == "[]"
+
+
+def test_what_was_set_aside_before_is_kept(open_page):
+    page = open_page(PRACTICE)
+    page.evaluate(f"localStorage.setItem('{KEY}', 'x'); localStorage.setItem('{KEY}.aside', 'y')")
+    page.reload()
+    assert page.evaluate(f"JSON.parse(localStorage.getItem('{KEY}.aside'))") == ["y", "x"]
+
+
+def test_a_file_with_a_broken_card_is_refused(open_page, tmp_path):
+    page = open_page(PRACTICE)
+    broken = {"a": GOOD, "b": {"box": 6, "due": 1}}
+    text = json.dumps({"what": KEY, "cards": broken})
+    (tmp_path / "broken.json").write_text(text, encoding="utf-8")
+    page.get_by_label("Load from a file").set_input_files(tmp_path / "broken.json")
+    page.get_by_text("1 card in it could not be read").wait_for()
+    assert stored(page) == {}
+
+
 @pytest.mark.parametrize(
     "text", ["not json", "[]", '{"what": "x"}', '{"cards": {"a": {"box": 99}}}']
 )

@@ -130,37 +130,75 @@
   // Practice: Leitner boxes, kept in this browser.
 
   const KEY = "runproof.practice.1";
+  const ASIDE = `${KEY}.aside`; // what stood under KEY and could not be read
   const WAIT = [0, 1, 3, 7, 14, 30]; // days until a card of box 1 to 5 is due again; box 0 is new
 
   /** The state of all cards: {slug: {box, due}}. Without storage it lasts as long as the page. */
   const store = {
     memory: {},
     kept: true,
+    unread: "", // what of the stored progress could not be read, in words
     read() {
       try {
-        return checked(JSON.parse(localStorage.getItem(KEY) || "{}"));
+        const text = localStorage.getItem(KEY) || "{}";
+        const { good, bad } = sorted(text);
+        if (bad) {
+          // Later versions, and people, may know what it says: it is kept word for word.
+          localStorage.setItem(ASIDE, JSON.stringify([...new Set([...this.aside(), text])]));
+          this.unread = ` ${bad} could not be read and ${bad === "1 card" ? "is" : "are"} set aside.`;
+        }
+        return good;
       } catch {
         this.kept = false;
         return this.memory;
       }
     },
+    /** Return the texts that were set aside. */
+    aside() {
+      const text = localStorage.getItem(ASIDE) || "[]";
+      try {
+        const texts = JSON.parse(text);
+        return Array.isArray(texts) ? texts : [text];
+      } catch {
+        return [text];
+      }
+    },
     write(state) {
       this.memory = state;
+      if (!this.kept) return; // what is there could not be set aside
       try {
         localStorage.setItem(KEY, JSON.stringify(state));
       } catch {
         this.kept = false;
       }
     },
+    forget() {
+      this.write({});
+      this.unread = "";
+      try {
+        localStorage.removeItem(ASIDE);
+      } catch {
+        this.kept = false;
+      }
+    },
   };
 
-  /** Return the progress if it has the form that we write, else throw. */
-  function checked(state) {
-    const good = (x) => x && Number.isInteger(x.box) && x.box >= 1 && x.box < WAIT.length && Number.isFinite(x.due);
-    if (state === null || typeof state !== "object" || Array.isArray(state) || !Object.values(state).every(good)) {
-      throw new Error("not a progress file of this page");
+  /** Return the cards of a stored text that have the form that we write, and say what is left. */
+  function sorted(text) {
+    let cards;
+    try {
+      cards = JSON.parse(text);
+    } catch {
+      return { good: {}, bad: "The stored cards" };
     }
-    return state;
+    if (cards === null || typeof cards !== "object" || Array.isArray(cards)) {
+      return { good: {}, bad: "The stored cards" };
+    }
+    const fits = ([, card]) =>
+      card && Number.isInteger(card.box) && card.box >= 1 && card.box < WAIT.length && Number.isFinite(card.due);
+    const good = Object.entries(cards).filter(fits);
+    const bad = Object.keys(cards).length - good.length;
+    return { good: Object.fromEntries(good), bad: bad && `${bad} card${bad === 1 ? "" : "s"}` };
   }
 
   /** Move a card: again to the first box, hard stays, good one up. */
@@ -210,7 +248,8 @@
       const learned = cards.filter((c) => state[c.slug] && state[c.slug].box === WAIT.length - 1).length;
       const fresh = cards.filter((c) => !state[c.slug]).length;
       const keep = store.kept ? "" : " This browser keeps no data: save to a file before you leave.";
-      status.textContent = `${cards.length} cards chosen: ${waiting.length - fresh} due, ${fresh} new, ${learned} in the last box.${keep}`;
+      const counts = `${waiting.length - fresh} due, ${fresh} new, ${learned} in the last box.`;
+      status.textContent = `${cards.length} cards chosen: ${counts}${store.unread}${keep}`;
       stage.replaceChildren(current ? cardView(current) : make("p", {}, rest(cards)));
       if (!current) return;
       stage.append(button("Show the answer", reveal, { id: "iv-show" }));
@@ -245,7 +284,7 @@
     }
 
     function save() {
-      const text = JSON.stringify({ what: KEY, cards: state }, null, 1);
+      const text = JSON.stringify({ what: KEY, cards: state, aside: store.kept ? store.aside() : [] }, null, 1);
       const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
       make("a", { href: url, download: "runproof-progress.json" }).click();
       setTimeout(() => URL.revokeObjectURL(url), 1000);
@@ -256,7 +295,9 @@
       try {
         const read = JSON.parse(await file.files[0].text());
         if (read.what !== KEY) throw new Error("not a progress file of this page");
-        state = checked(read.cards);
+        const { good, bad } = sorted(JSON.stringify(read.cards));
+        if (bad) throw new Error(`${bad} in it could not be read`);
+        state = good;
         store.write(state);
         current = null;
         next(true);
@@ -282,7 +323,7 @@
     function forget() {
       if (!window.confirm("Forget the progress of all cards in this browser?")) return;
       state = {};
-      store.write(state);
+      store.forget();
       current = null;
       next(true);
     }
