@@ -11,7 +11,15 @@ from scipy.stats import ks_2samp, kstest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
-from runproof.synth import GAN, Bootstrap, ForestFlow, GaussianCopula, Sequential, _adversarial
+from runproof.synth import (
+    GAN,
+    Bootstrap,
+    ForestFlow,
+    GaussianCopula,
+    Sequential,
+    VineCopula,
+    _adversarial,
+)
 from runproof.synth._ranks import Law, normal_scores
 from runproof.synth.forest import _spread, _velocity
 from runproof.synth.gan import _Encoder
@@ -212,6 +220,53 @@ def test_sequential_takes_conditions_on_its_first_columns():
         model.sample(3, conditions={"petal length (cm)": 4.0})
 
 
+BY = [GaussianCopula, VineCopula, ForestFlow]
+
+
+@pytest.mark.parametrize("kind", BY)
+@pytest.mark.parametrize("by", [["g", "h"], ("g", "h"), pd.Index(["g", "h"])], ids=str)
+def test_by_takes_columns_in_any_list(kind, by):
+    rng = np.random.default_rng(0)
+    g, h = rng.integers(0, 2, 200), rng.integers(0, 2, 200)
+    df = pd.DataFrame({"x": 5.0 * g - 3 * h + rng.normal(size=200), "g": g, "h": h})
+    drawn = kind(by=by).fit(df).sample(2000, random_state=1)
+    means = drawn.groupby(["g", "h"])["x"].mean()
+    assert means.to_numpy() == pytest.approx([0, -3, 5, 2], abs=0.6)
+
+
+@pytest.mark.parametrize("kind", BY)
+def test_by_takes_a_column_whose_name_is_a_tuple(kind):
+    rng = np.random.default_rng(0)
+    g = rng.integers(0, 2, 100)
+    df = pd.DataFrame({("a", "x"): 5.0 * g + rng.normal(size=100), ("a", "g"): g})
+    drawn = kind(by=("a", "g")).fit(df).sample(500, random_state=1)
+    assert drawn.groupby([("a", "g")])[[("a", "x")]].mean().to_numpy().ravel() == pytest.approx(
+        [0, 5], abs=0.5
+    )
+
+
+@pytest.mark.parametrize("kind", BY)
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ("nobody", "no column 'nobody'"),
+        (("target", "nobody"), "no column 'nobody'"),
+        (["target", "target"], "different columns"),
+        ("petal width (cm)", "categories or integers"),
+    ],
+)
+def test_by_names_columns_of_labels(kind, by, message):
+    with pytest.raises(ValueError, match=message):
+        kind(by=by).fit(iris())
+
+
+@pytest.mark.parametrize("kind", BY)
+def test_by_leaves_a_column(kind):
+    df = pd.DataFrame({"g": [0, 1] * 20, "h": ["a", "b", "c", "d"] * 10})
+    with pytest.raises(ValueError, match="at least one column"):
+        kind(by=["h", "g"]).fit(df)
+
+
 @pytest.mark.parametrize(
     ("model", "error", "message"),
     [
@@ -219,8 +274,6 @@ def test_sequential_takes_conditions_on_its_first_columns():
         (Sequential(order=["nobody"]), ValueError, "no column 'nobody'"),
         (Sequential(order=["target", "target"]), ValueError, "name a column once"),
         (Sequential(min_samples_leaf=1), ValueError, "min_samples_leaf must be at least 2"),
-        (ForestFlow(by="petal width (cm)"), ValueError, "categories or integers"),
-        (ForestFlow(by=["target", "target"]), ValueError, "different columns"),
         (ForestFlow(by="target", min_rows=60), ValueError, "only 50 rows have"),
         (ForestFlow(temperature=0), ValueError, "temperature must be above 0"),
         (ForestFlow(temperature=1.1), ValueError, "at most 1, got 1.1"),

@@ -9,7 +9,6 @@ interval of its latent number, and both copulas here are fitted to intervals.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from runproof.checks import whole_number
 from runproof.synth.dependence import Gaussian, Vine
@@ -30,7 +29,7 @@ class _Copula(Generator):
 
     def _fit(self, codes):
         self.min_rows_ = whole_number("min_rows", self.min_rows, 2)
-        by = self._by_columns()
+        by = self.schema_.cell_columns(self.by)
         self.margins_ = Margins(codes, self.schema_)
         self._cells = None
         if not len(by):
@@ -49,21 +48,6 @@ class _Copula(Generator):
             return None
         margins = Margins(codes, self.schema_)
         return margins, self._dependence(margins, codes)
-
-    def _by_columns(self):
-        by = self.by
-        if by is None:
-            return np.array([], int)
-        labels = list(by) if isinstance(by, (list, tuple, pd.Index)) else [by]
-        if len(set(labels)) != len(labels):
-            raise ValueError(f"by must name different columns, got {labels}")
-        positions = [self.schema_.position(label) for label in labels]
-        for label, j in zip(labels, positions, strict=True):
-            if self.schema_.kinds[j] == "numeric":
-                raise ValueError(f"by must name columns of categories or integers, got {label!r}")
-        if len(labels) == len(self.schema_):
-            raise ValueError("by must leave at least one column to model")
-        return np.array(positions, int)
 
     def _sample(self, n, rng, given):
         if self._cells is None:
@@ -131,7 +115,7 @@ class GaussianCopula(_Copula):
     shrinkage : "auto" or float, default "auto"
         How far the correlations are moved to 0: from 0, not at all, to 1, independence.
         "auto" is the estimate of Ledoit and Wolf (2004) from the scores.
-    by : label or list of labels, optional
+    by : label, or list, tuple or Index of labels, optional
         Columns of categories or integers; each combination of their values gets margins and
         a copula of its own, and the cells are drawn with their shares.
     min_rows : int, default 10

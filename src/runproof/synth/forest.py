@@ -42,7 +42,7 @@ class ForestFlow(Generator):
 
     Parameters
     ----------
-    by : label or list of labels, optional
+    by : label, or list, tuple or Index of labels, optional
         Columns of categories or integers; each combination of their values gets a flow of its
         own, and needs `min_rows` rows. For a table with classes, name the class.
     steps : int, default 10
@@ -128,7 +128,7 @@ class ForestFlow(Generator):
         whole_number("min_rows", self.min_rows, 2)
         whole_number("random_state", self.random_state, 0)
         _check_temperature(self.temperature)
-        self.by_ = _by_columns(self.by, self.schema_)
+        self.by_ = self.schema_.cell_columns(self.by)
         groups = list(Conditions(self.by_, codes[:, self.by_]).groups())
         for line, rows in groups:
             if len(self.by_) and len(rows) < self.min_rows:
@@ -275,18 +275,6 @@ def _velocity(noise, data, seen, t, n_estimators, leaf, seed):
 def _flag(column):
     """Return a column that says where a number is missing."""
     return Column((column.name, "missing"), "boolean", np.dtype(bool), (False, True), 0, 1, False)
-
-
-def _by_columns(by, schema):
-    labels = [] if by is None else list(by) if isinstance(by, list) else [by]
-    positions = [schema.position(label) for label in labels]
-    if len(set(positions)) < len(positions):
-        raise ValueError(f"by must name different columns, got {labels}")
-    for j in positions:
-        if schema.kinds[j] == "numeric":
-            name = schema.names[j]
-            raise ValueError(f"by must name columns of categories or integers, got {name!r}")
-    return np.array(positions, int)
 
 
 def _spread(shares, n, rng):

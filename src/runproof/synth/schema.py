@@ -243,6 +243,36 @@ class Schema:
         except ValueError:
             raise ValueError(f"there is no column {label!r}; columns: {self.names}") from None
 
+    def cell_columns(self, by):
+        """Return the positions of columns whose combinations of values make cells.
+
+        Parameters
+        ----------
+        by : label, or list, tuple or Index of labels, or None
+            Columns of categories or integers. A tuple that names a column is that column.
+
+        Returns
+        -------
+        ndarray of int
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, one is named twice or holds other numbers, or none is
+            left beside them.
+        """
+        one = by in self.names if isinstance(by, tuple) else not isinstance(by, (list, pd.Index))
+        labels = [] if by is None else [by] if one else list(by)
+        positions = [self.position(label) for label in labels]
+        if len(set(positions)) < len(positions):
+            raise ValueError(f"by must name different columns, got {labels}")
+        for label, j in zip(labels, positions, strict=True):
+            if self.kinds[j] == "numeric":
+                raise ValueError(f"by must name columns of categories or integers, got {label!r}")
+        if len(positions) == len(self):
+            raise ValueError("by must leave at least one column to model")
+        return np.array(positions, int)
+
     def describe(self, columns, codes):
         """Return values as text, for messages.
 
