@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -17,11 +16,10 @@ import nbformat
 import pytest
 
 from runproof.interview import LEVELS, Entry, notebook_entries, read_entries
-from tools import interview
+from tools import interview, notebook_rules
 from tools.pages import toc_notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
-PLAN = json.loads((ROOT / "tests" / "interview_plan.json").read_text(encoding="utf-8"))
 PATHS = [path for path in toc_notebooks(ROOT) if interview.is_interview(path)]
 ENTRIES = interview.all_entries(PATHS)
 TITLES = interview.topics(PATHS)
@@ -40,6 +38,13 @@ def cell(slug="why-so", level="E", body=BODY, title="Why so?", **ours):
         f"<summary>Answer</summary>\n\n{body}\n\n</details>"
     )
     return nbformat.v4.new_markdown_cell(source, metadata={"runproof": ours})
+
+
+def without(key):
+    """Return the cell of an entry that lacks a key."""
+    made = cell()
+    del made.metadata["runproof"][key]
+    return made
 
 
 def check(slug="why-so", source="assert 1 + 1 == 2"):
@@ -93,6 +98,12 @@ def test_a_folder_is_read_in_order(tmp_path):
         (cell(entry="other"), "runproof.entry is 'other', the text says 'why-so'"),
         (cell(topic="b"), "runproof.topic is 'b', the text says 'a'"),
         (cell(slug="Why So"), "an entry is an anchor"),
+        (cell(kind="cocnept"), "runproof.kind is 'cocnept', allowed are"),
+        (cell(kind=None), "runproof.kind is None, allowed are"),
+        (without("kind"), "runproof.kind is None, allowed are"),
+        (without("ids"), "runproof.ids is None, wanted is a list"),
+        (cell(ids="ch-1"), "runproof.ids is 'ch-1', wanted is a list"),
+        (cell(ids=[1]), r"runproof.ids is \[1\], wanted is a list"),
         (check("nowhere"), "checks 'nowhere', which is no entry above it"),
     ],
 )
@@ -108,50 +119,113 @@ def test_a_slug_is_used_once(tmp_path):
         read_entries(tmp_path)
 
 
-# The book's entries against the plan
+# The rules of entries
+
+WORDS = "A word or two of sense. " * 10
+GOOD = (
+    BODY.replace("Because $a^2$.", WORDS).replace("It is not.", WORDS).replace("*And?* No.", WORDS)
+)
 
 
-def found(topic):
-    return {entry.slug: entry for entry in ENTRIES if entry.topic == topic}
+@pytest.fixture
+def topic(tmp_path):
+    """The notebook of a topic that keeps the rules, with its plan, beside another topic."""
+    folder = tmp_path / "interview"
+    folder.mkdir()
+    planned = {"slug": "why-so", "ids": ["ch-1"], "level": "E", "kind": "concept", "check": True}
+    (folder / "plan.json").write_text(json.dumps({"a": [planned]}), encoding="utf-8")
+    written(folder, cell("that", topic="b", body=GOOD), name="b")
+    return written(folder, cell(body=GOOD), check())
 
 
-def test_there_are_interview_notebooks():
-    assert PATHS
-    assert len({entry.slug for entry in ENTRIES}) == len(ENTRIES)
+def entry_complaints(path):
+    return [(c.rule, c.text) for c in notebook_rules.check(path) if c.rule.startswith("entry-")]
 
 
-@pytest.mark.parametrize("topic", TITLES)
-def test_every_planned_entry_is_there(topic):
-    planned = {entry["slug"]: entry for entry in PLAN[topic]}
-    entries = found(topic)
-    assert set(entries) == set(planned)
-    for slug, entry in entries.items():
-        assert list(entry.ids) == planned[slug]["ids"], slug
-        assert entry.level == planned[slug]["level"], slug
-        assert bool(entry.checks) >= planned[slug]["check"], f"{slug} has no check"
+def rewritten(*cells):
+    return lambda path: written(path.parent, *cells)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.slug)
-def test_an_entry_can_be_spoken(entry):
-    words = len(entry.answer.split())
-    assert 50 <= words <= 350, f"the answer has {words} words"
-    assert 8 <= len(entry.trap.split()) <= 120
-    assert 5 <= len(entry.follow_up.split()) <= 120
+def body(old, new):
+    return rewritten(cell(body=GOOD.replace(old, new, 1)), check())
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.slug)
-def test_links_between_entries_lead_to_entries(entry):
-    text = "\n".join((entry.answer, entry.trap, entry.follow_up))
-    assert not re.search(r"\]\(#", text), "name the notebook in a link: (probability.ipynb#slug)"
-    for topic, slug in re.findall(r"\]\((\w+)\.ipynb#([\w-]+)\)", text):
-        assert slug in found(topic), f"leads to {topic}.ipynb#{slug}, which is not there"
+def unplanned(path):
+    (path.parent / "plan.json").unlink()
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.checks], ids=lambda entry: entry.slug)
-def test_a_check_asserts(entry):
-    code = "\n".join(entry.checks)
-    assert re.search(r"^\s*assert |np\.testing\.assert_|pytest\.raises", code, re.MULTILINE)
-    assert not re.search(r"^\s*assert True\b", code, re.MULTILINE)
+def planned_elsewhere(path):
+    (path.parent / "plan.json").write_text("{}", encoding="utf-8")
+
+
+ENTRY_BAD = [
+    ("entry-form", rewritten(cell(body="Because.")), "cell 1: the parts are"),
+    ("entry-form", rewritten(without("kind")), "cell 1: metadata runproof.kind is None"),
+    ("entry-form", rewritten(without("ids")), "cell 1: metadata runproof.ids is None"),
+    ("entry-form", rewritten(cell(level="X")), "the level is 'X'"),
+    ("entry-form", rewritten(cell(topic="b")), "runproof.topic is 'b'"),
+    ("entry-form", rewritten(cell(body=GOOD), cell(body=GOOD), check()), "has 2 entries 'why-so'"),
+    ("entry-form", rewritten(cell("that", body=GOOD)), "has the entry 'that', as b.ipynb"),
+    ("entry-plan", unplanned, "is no topic of plan.json"),
+    ("entry-plan", planned_elsewhere, "is no topic of plan.json"),
+    ("entry-plan", rewritten(), "lacks the entry 'why-so'"),
+    ("entry-plan", rewritten(cell("other", body=GOOD)), "has the entry 'other', which does not"),
+    ("entry-plan", rewritten(cell(body=GOOD, ids=["ch-2"]), check()), "has the ids ['ch-2']"),
+    ("entry-plan", rewritten(cell(body=GOOD, level="M"), check()), "has the level 'M'"),
+    ("entry-plan", rewritten(cell(body=GOOD, kind="code"), check()), "has the kind 'code'"),
+    ("entry-plan", rewritten(cell(body=GOOD)), "has no check, which plan.json asks for"),
+    ("entry-words", body(WORDS.strip(), "Too short."), "the answer of 'why-so' has 2 words"),
+    ("entry-words", body(WORDS, 6 * WORDS), "the answer of 'why-so' has 360 words"),
+    (
+        "entry-words",
+        body(f"**Trap.** {WORDS}", "**Trap.** No."),
+        "the trap of 'why-so'",
+    ),
+    ("entry-words", body(f"**Follow-up.** {WORDS}", "**Follow-up.** No."), "the follow-up of"),
+    ("entry-links", body("A word", "[A word](#that)"), "names no notebook"),
+    (
+        "entry-links",
+        body("A word", "[A word](b.ipynb#this)"),
+        "leads to b.ipynb#this",
+    ),
+    (
+        "entry-links",
+        body("A word", "[A word](c.ipynb#that)"),
+        "leads to c.ipynb#that",
+    ),
+    ("entry-checks", rewritten(cell(body=GOOD), check(source="x = 1")), "asserts nothing"),
+    ("entry-checks", rewritten(cell(body=GOOD), check(source="assert True")), "asserts nothing"),
+]
+
+
+@pytest.mark.parametrize(("rule", "breaks", "says"), ENTRY_BAD)
+def test_a_bad_entry_gets_the_complaint(topic, rule, breaks, says):
+    breaks(topic)
+    assert any(name == rule and says in text for name, text in entry_complaints(topic))
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        rewritten(cell(body=GOOD), check()),
+        body("A word", "[A word](b.ipynb#that) and [itself](a.ipynb#why-so)"),
+        rewritten(cell(body=GOOD), check(source="np.testing.assert_allclose(1, 1)")),
+    ],
+)
+def test_a_good_entry_gets_none(topic, breaks):
+    breaks(topic)
+    assert entry_complaints(topic) == []
+
+
+def test_every_entry_rule_has_a_bad_example():
+    rules = {rule.name for rule in notebook_rules.RULES if rule.only == "interview"}
+    assert {rule for rule, _, _ in ENTRY_BAD} == rules
+
+
+def test_the_book_has_entries():
+    assert len(ENTRIES) > 180
+    planned = json.loads((ROOT / "notebooks/interview/plan.json").read_text(encoding="utf-8"))
+    assert set(planned) == set(TITLES)
 
 
 # Pages and decks

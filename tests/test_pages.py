@@ -185,6 +185,25 @@ def test_malformed_claims_are_named(book):
         pages.ledger_page(book)
 
 
+# Interview entries
+
+
+def test_malformed_entry_is_named(book):
+    write(book / "_toc.yml", f"{TOC}      - file: notebooks/interview/algebra\n")
+    text = (
+        '<a id="why"></a>\n\n### Why? (E)\n\n<details class="entry">\n<summary>Answer</summary>\n\n'
+    )
+    v4 = nbformat.v4
+    ours = {"entry": "why", "level": "E", "topic": "algebra"}
+    entry = v4.new_markdown_cell(f"{text}Because.\n\n</details>", metadata={"runproof": ours})
+    (book / "notebooks" / "interview").mkdir()
+    path = book / "notebooks" / "interview" / "algebra.ipynb"
+    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# Algebra"), entry]), path)
+    complaint = r"notebooks/interview/algebra\.ipynb: malformed .*cell 2: .*kind is None"
+    with pytest.raises(pages.PageError, match=complaint):
+        pages.interview_files(book)
+
+
 # Data and speed
 
 

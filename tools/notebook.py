@@ -193,13 +193,15 @@ def tests(path):
     Returns
     -------
     list of pathlib.Path
-        The notebook, the test file of its name, and those of the engines that it imports.
+        The notebook, the test files of its name, and those of the engines that it imports: of
+        `synth`, ``test_synth.py`` and each ``test_synth_*.py``.
     """
     names = [path.stem]
     for name in cells.aliases(read(path)).values():
         names += re.findall(r"^runproof\.(\w+)", name)
-    files = [cells.ROOT / "tests" / f"test_{name}.py" for name in dict.fromkeys(names)]
-    return [path, *(file for file in files if file.exists())]
+    folder = cells.ROOT / "tests"
+    patterns = [f"test_{name}{rest}.py" for name in dict.fromkeys(names) for rest in ("", "_*")]
+    return [path, *(file for pattern in patterns for file in sorted(folder.glob(pattern)))]
 
 
 @cache

@@ -2,7 +2,8 @@
 
 Each rule is one function ``rule(nb, path)`` that yields what is wrong and what to do;
 :data:`RULES` is the table of all. Rules about code stand in `tools.code_rules`, rules about
-prose in `tools.prose_rules`, rules about the file, its metadata and outputs here.
+prose in `tools.prose_rules`, rules about interview entries in `tools.entry_rules`, rules about
+the file, its metadata and outputs here.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 import nbformat
 from nbformat.validator import iter_validate
 
-from tools import code_rules, prose_rules
+from tools import code_rules, entry_rules, prose_rules
 from tools.cells import as_text, at, code, images, markdown, ours, own, tree
 
 MAX_BYTES = 1_500_000
@@ -50,9 +51,8 @@ TAGS = {
 #: Our own keys of a cell's metadata: two exemptions, and the sentence of the home page's card.
 OUR_KEYS = {"axes", "long", "card"}
 
-#: Keys of an interview entry and of its check cells, which `tools.interview_rules` reads.
+#: Keys of an interview entry and of its check cells, see `tools.entry_rules`.
 ENTRY_KEYS = {"entry", "ids", "level", "topic", "kind", "check"}
-
 
 EMPTY_START = re.compile(r"(?:an? |the )?(?:figure|fig\.|image|picture|plot|graph|chart)\b", re.I)
 
@@ -81,11 +81,11 @@ class Complaint:
 
 @dataclass(frozen=True)
 class Rule:
-    """A named rule; those for chapters only spare the interview notebooks."""
+    """A named rule, for all notebooks or only for a "chapter" or an "interview" notebook."""
 
     name: str
     function: Callable[..., Iterator[str]]
-    chapters_only: bool = False
+    only: str | None = None
 
 
 def check(path):
@@ -118,11 +118,11 @@ def check(path):
         return [Complaint(path, "format", "is older than nbformat 4.5; run it with `make run`")]
     # Not nbformat.read, which would mend duplicate ids on the way.
     nb = nbformat.v4.reads(json.dumps(raw))
-    is_chapter = path.parent.name != "interview"
+    kind = "interview" if path.parent.name == "interview" else "chapter"
     return [
         Complaint(path, rule.name, text)
         for rule in RULES
-        if is_chapter or not rule.chapters_only
+        if rule.only in (None, kind)
         for text in rule.function(nb, path)
     ]
 
@@ -310,7 +310,7 @@ RULES = [
     Rule("machine-traces", machine_traces),
     Rule("image-types", image_types),
     Rule("alt-text", alt_text),
-    Rule("home-card", home_card, chapters_only=True),
+    Rule("home-card", home_card, only="chapter"),
     Rule("parses", code_rules.parses),
     Rule("set-up", code_rules.setup),
     Rule("cell-size", code_rules.size),
@@ -325,12 +325,17 @@ RULES = [
     Rule("words", prose_rules.words),
     Rule("prose-numbers", prose_rules.prose_numbers),
     Rule("solutions", prose_rules.solutions),
-    Rule("skeleton", prose_rules.skeleton, chapters_only=True),
-    Rule("length", prose_rules.length, chapters_only=True),
-    Rule("exercises", prose_rules.exercises, chapters_only=True),
-    Rule("ledger-shown", prose_rules.ledger_shown, chapters_only=True),
+    Rule("skeleton", prose_rules.skeleton, only="chapter"),
+    Rule("length", prose_rules.length, only="chapter"),
+    Rule("exercises", prose_rules.exercises, only="chapter"),
+    Rule("ledger-shown", prose_rules.ledger_shown, only="chapter"),
     Rule("ledger-computed", code_rules.ledger_computed),
     Rule("ledger-sources", prose_rules.ledger_sources),
     Rule("ledger-stances", prose_rules.ledger_stances),
     Rule("ledger-verdicts", prose_rules.verdicts),
+    Rule("entry-form", entry_rules.form, only="interview"),
+    Rule("entry-plan", entry_rules.plan, only="interview"),
+    Rule("entry-words", entry_rules.words, only="interview"),
+    Rule("entry-links", entry_rules.links, only="interview"),
+    Rule("entry-checks", entry_rules.checks, only="interview"),
 ]

@@ -145,6 +145,7 @@ def interview_files(root=ROOT):
     for path in filter(interview.is_interview, paths):
         with about(path):
             read_notebook(root / path)
+            interview.all_entries([path], root)
     entries, titles = interview.all_entries(paths, root), interview.topics(paths, root)
     return {
         "interview_index.md": interview.index_table(entries, titles),

@@ -8,9 +8,9 @@ checks. The notebooks are the only source; the index, the cards and the decks ar
 Examples
 --------
 >>> from runproof.interview import read_entries
->>> entries = read_entries("notebooks/interview")      # doctest: +SKIP
->>> entries[0].question                                # doctest: +SKIP
-'What does the dot product tell you geometrically?'
+>>> entries = read_entries("notebooks/interview")
+>>> [entry.question for entry in entries if entry.slug == "outer-product"]
+['Compute an outer product, give its rank, and say where ML uses one']
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from pathlib import Path
 
 #: The levels, from the easiest on, and their names.
 LEVELS = {"E": "easy", "M": "medium", "H": "hard"}
+
+#: What an entry may ask for.
+KINDS = ("concept", "derivation", "compute", "code", "design")
 
 #: The parts of an answer, in order, each opened by its name in bold.
 PARTS = ("Answer", "Trap", "Follow-up")
@@ -53,8 +56,8 @@ class Entry:
         Stem of the notebook, such as ``linear_algebra``.
     section : str
         Title of the section that holds it.
-    kind : str
-        What is asked for: concept, derivation, coding, ...
+    kind : {"concept", "derivation", "compute", "code", "design"}
+        What is asked for.
     ids : tuple of str
         The catalogue items that it covers.
     answer, trap, follow_up : str
@@ -167,6 +170,13 @@ def _entry(place, ours, source, section, topic, checks):
             )
     if match["level"] not in LEVELS:
         raise ValueError(f"{place}: the level is {match['level']!r}, allowed are {[*LEVELS]}")
+    if ours.get("kind") not in KINDS:
+        raise ValueError(
+            f"{place}: metadata runproof.kind is {ours.get('kind')!r}, allowed are {[*KINDS]}"
+        )
+    ids = ours.get("ids")
+    if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
+        raise ValueError(f"{place}: metadata runproof.ids is {ids!r}, wanted is a list of names")
     answer, trap, follow_up = _parts(place, match["body"])
     return Entry(
         slug=match["slug"],
@@ -175,7 +185,7 @@ def _entry(place, ours, source, section, topic, checks):
         topic=topic,
         section=section,
         kind=ours["kind"],
-        ids=tuple(ours["ids"]),
+        ids=tuple(ids),
         answer=answer,
         trap=trap,
         follow_up=follow_up,
