@@ -513,12 +513,14 @@ def test_template_is_there():
 
 @pytest.fixture
 def shelf(monkeypatch, tmp_path):
-    """A repository with nothing but the template in its notebooks folder."""
-    template = notebook.known()[notebook.TEMPLATE].read_bytes()
+    """A repository with nothing but the templates in its notebooks folder."""
+    known = notebook.known()
+    templates = {name: known[name].read_bytes() for name in ("_template", "interview/_template")}
     monkeypatch.setattr(cells, "ROOT", tmp_path)
     monkeypatch.setattr(cells, "NOTEBOOKS", tmp_path / "notebooks")
-    cells.NOTEBOOKS.mkdir()
-    (cells.NOTEBOOKS / f"{notebook.TEMPLATE}.ipynb").write_bytes(template)
+    (cells.NOTEBOOKS / "interview").mkdir(parents=True)
+    for name, content in templates.items():
+        (cells.NOTEBOOKS / f"{name}.ipynb").write_bytes(content)
     return cells.NOTEBOOKS
 
 
@@ -529,7 +531,7 @@ def make(shelf, *sources, name="sample"):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
 @pytest.mark.parametrize(
@@ -543,16 +545,26 @@ def test_names(shelf, name):
 def test_unknown_name_lists_the_known(shelf, capsys, command):
     make(shelf, "x = 1")
     assert notebook.main([command, "nowhere"]) == 1
-    assert "no notebook 'nowhere'; known: _template, sample" in capsys.readouterr().err
+    assert (
+        "no notebook 'nowhere'; known: _template, interview/_template, sample"
+        in capsys.readouterr().err
+    )
 
 
-def test_new_copies_the_template_with_fresh_ids(shelf, capsys):
-    assert notebook.main(["new", "interview/attention"]) == 0
-    assert "make run NB=interview/attention" in capsys.readouterr().out
-    template = nbformat.read(notebook.resolve(notebook.TEMPLATE), as_version=4)
-    made = nbformat.read(shelf / "interview" / "attention.ipynb", as_version=4)
+@pytest.mark.parametrize("folder", ["", "interview/"])
+def test_new_copies_the_template_with_fresh_ids(shelf, capsys, folder):
+    assert notebook.main(["new", f"{folder}attention"]) == 0
+    assert f"make run NB={folder}attention" in capsys.readouterr().out
+    template = nbformat.read(shelf / f"{folder}_template.ipynb", as_version=4)
+    made = nbformat.read(shelf / f"{folder}attention.ipynb", as_version=4)
     assert [c.source for c in made.cells] == [c.source for c in template.cells]
     assert not {c.id for c in made.cells} & {c.id for c in template.cells}
+
+
+def test_a_new_topic_lacks_nothing_but_its_plan(shelf):
+    notebook.main(["new", "interview/attention"])
+    (complaint,) = notebook.check(shelf / "interview" / "attention.ipynb")
+    assert "is no topic of plan.json" in str(complaint)
 
 
 @pytest.mark.parametrize("name", ["Bad", "a-b", "../x", "a b", "1st", "_hidden", "", "x/y", "x.py"])

@@ -65,7 +65,7 @@ def _plain(name):
 
 
 def new(name):
-    """Copy the template to a new notebook, with fresh cell ids.
+    """Copy the template of a chapter, or of an interview topic, with fresh cell ids.
 
     Parameters
     ----------
@@ -91,10 +91,11 @@ def new(name):
     path = cells.NOTEBOOKS / f"{plain}.ipynb"
     if path.exists():
         raise NotebookError(f"{path.name} exists already; choose another name or remove it")
-    nb = read(resolve(TEMPLATE))
+    nb = read(resolve(re.sub(r"\w+$", TEMPLATE, plain)))
     for cell in nb.cells:
         cell.id = _fresh_id()
-    path.parent.mkdir(parents=True, exist_ok=True)
+        if "entry" in cell.metadata.get("runproof", {}):
+            cell.metadata["runproof"]["topic"] = path.stem
     write(nb, path)
     return path
 

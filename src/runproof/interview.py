@@ -97,7 +97,8 @@ def read_entries(folder):
     ValueError
         If an entry is malformed, or two entries have the same slug.
     """
-    entries = [e for path in sorted(Path(folder).glob("*.ipynb")) for e in notebook_entries(path)]
+    paths = sorted(Path(folder).glob("[!_]*.ipynb"))  # not the template
+    entries = [entry for path in paths for entry in notebook_entries(path)]
     seen = {}
     for entry in entries:
         if other := seen.get(entry.slug):
