@@ -478,7 +478,7 @@ def test_the_letters_of_a_picture_are_readable_on_a_phone(bench, result):
     sizes = [text.get_fontsize() / 72 * figure.dpi * 340 / width for text in texts]
     assert min(sizes) >= 9.5
     assert all(box.x0 >= 0 and box.x1 <= width for box in boxes)
-    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert not any(a.padded(2).overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 def test_the_picture_of_all_tables_leaves_out_who_missed_one(result):

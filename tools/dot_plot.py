@@ -34,7 +34,7 @@ def draw(picture):
 def plot(picture):
     """Return a picture as a figure, as narrow as a phone needs it for readable letters."""
     rows, panels = picture["rows"], picture["panels"]
-    figure = Figure(figsize=(5, 0.33 * len(rows) + 1.9))
+    figure = Figure(figsize=(5, 0.37 * len(rows) + 1.9))
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for place, (ax, (label, band)) in enumerate(zip(axes, panels, strict=True)):
@@ -52,7 +52,8 @@ def plot(picture):
     every = [v for *_, dots in rows for _, values in dots for v in values]
     axes[0].sharex(axes[-1])
     axes[0].set_xlim(min(0.42, *every) - 0.02, 1.03)
-    axes[0].set_yticks(range(len(rows)), [broken(name) for name, *_ in rows])
+    labels = [broken(name) for name, *_ in rows]
+    axes[0].set_yticks(range(len(rows)), labels, fontsize=10.5, linespacing=1.0)
     axes[0].set_ylim(len(rows) - 0.4, -0.6)
     figure.suptitle(picture["title"], x=0.02, ha="left", fontsize=12.5)
     figure.legend(handles=legend(picture), loc="outside lower center", ncol=2)
