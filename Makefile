@@ -7,7 +7,8 @@ BUILT  := _build/.built
 SOURCES = _config.yml _toc.yml $(shell find book notebooks data src tools benchmarks/results -type f \
             ! -path '*/_generated/*' ! -path '*/__pycache__/*' ! -path '*/.ipynb_checkpoints/*')
 NB     ?=
-PYTEST  = $(PY) -m pytest -n $(or $(WORKERS),auto) --dist loadscope --nbval --nbval-current-env
+PYTEST  = $(PY) -m pytest -n $(or $(WORKERS),auto) --dist loadscope --nbval --nbval-current-env \
+            --durations 10
 # What needs a browser, a fresh environment or the whole book: not the business of a processor.
 HOUSE   = binder house interview_pages launch pages repo scoreboard_page site workflows
 CHAPTERS = $(if $(NB),$(NB),$(error say which notebook, as in: make $@ NB=zero_runs))

@@ -5,6 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from nbval.plugin import IPyNbCell
 from xdist.scheduler import LoadScopeScheduling
@@ -23,6 +24,13 @@ IPyNbCell.output_timeout = 60
 os.environ.update(kernel_environment())
 # Workers share the cores, and OpenMP's threads wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def style_of_matplotlib():
+    """No test sees what another has done to Matplotlib's style."""
+    with mpl.rc_context():
+        yield
 
 
 def tree_state(root):

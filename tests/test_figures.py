@@ -80,9 +80,8 @@ def palette_faults(colors, paper):
 
 @pytest.fixture
 def style():
-    with mpl.rc_context():
-        figures.style()
-        yield mpl.rcParams
+    figures.style()
+    return mpl.rcParams
 
 
 def test_palette_survives_grey_and_color_blindness(style):

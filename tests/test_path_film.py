@@ -5,12 +5,13 @@ import subprocess
 import sys
 
 import imageio_ffmpeg
+import matplotlib as mpl
 import mpmath
 import numpy as np
 import pytest
 from PIL import Image
 
-from runproof import path_film, sound
+from runproof import figures, path_film, sound
 from runproof.path_film import captions, eta_path, make_film, path_sound, reveal
 
 T = 200.25
@@ -106,6 +107,14 @@ def test_a_film_is_the_same_in_every_run(path, tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_a_film_does_not_depend_on_the_readers_style(path):
+    plain = path_film._Scene(path, "A path", (320, 176)).paper
+    figures.style()
+    mpl.rcParams["axes.linewidth"] = 5
+    assert np.array_equal(path_film._Scene(path, "A path", (320, 176)).paper, plain)
+    assert mpl.rcParams["axes.linewidth"] == 5
+
+
 def test_light_lies_where_the_line_is():
     line = np.array([-30 - 10j, 20 + 10j])
     light = path_film._light(line, 100)
@@ -177,7 +186,7 @@ import jax
 
 jax.numpy.ones(3).sum().block_until_ready()  # its backend runs, and watches os.fork from now on
 
-from runproof import path_film, sound
+from runproof import figures, path_film, sound
 
 audio = sound.synthesize({"frequency": [440.0], "duration": [0.2]}, "flute")
 path, options = path_film.eta_path(50.0), {"size": (320, 176), "fps": 12, "progress": False}

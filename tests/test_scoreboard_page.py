@@ -5,7 +5,6 @@ import re
 import sys
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -435,10 +434,9 @@ def test_every_picture_has_its_numbers_in_words(result, store):
 
 def test_a_picture_shows_what_its_words_say(result):
     stored = result["scores"]["tables"][0]
-    with mpl.rc_context():
-        figures.style()
-        figure = dot_plot.plot(scoreboard.one_table(stored))
-        figure.draw_without_rendering()
+    figures.style()
+    figure = dot_plot.plot(scoreboard.one_table(stored))
+    figure.draw_without_rendering()
     left, right = figure.axes
     order = sorted(VALUES, key=lambda name: abs(VALUES[name][0] - 0.5))
     labels = [text.get_text().replace("\n", " ") for text in left.get_yticklabels()]
@@ -466,10 +464,9 @@ def test_the_letters_of_a_picture_are_readable_on_a_phone(bench, result):
     picture = scoreboard.one_table(result["scores"]["tables"][0])
     _, _, dots = picture["rows"][0]
     picture["rows"] = [(name, g.copies_rows, dots) for name, g in bench.generators("y").items()]
-    with mpl.rc_context():
-        figures.style()
-        figure = dot_plot.plot(picture)
-        figure.draw_without_rendering()
+    figures.style()
+    figure = dot_plot.plot(picture)
+    figure.draw_without_rendering()
     renderer, width = figure.canvas.get_renderer(), figure.bbox.width
     left, right = figure.axes
     texts = [*left.get_yticklabels(), *left.get_xticklabels(), *right.get_xticklabels()]

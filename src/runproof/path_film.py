@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -338,6 +339,10 @@ class _Scene:
 
     def _paper(self, title):
         """Return what does not change: axes, labels, title."""
+        with mpl.style.context("default"):  # whatever style the reader has set
+            return self._drawn(title)
+
+    def _drawn(self, title):
         width, height = self.size
         figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor=_PAPER)
         canvas = FigureCanvasAgg(figure)
