@@ -204,7 +204,13 @@ def test_broken_progress_is_set_aside_and_the_rest_stays(open_page, tmp_path, te
 def test_unreadable_progress_is_not_overwritten_where_it_cannot_be_set_aside(open_page):
     page = open_page(PRACTICE)
     page.evaluate(f"localStorage.setItem('{KEY}', '[]')")
-    page.add_init_script("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    page.add_init_script(
+        """const set = Storage.prototype.setItem;
+        Storage.prototype.setItem = function (key, value) {
+            if (key.startsWith("runproof.")) throw new Error("full");
+            set.call(this, key, value);
+        };"""
+    )
     page.reload()
     assert "This browser keeps no data" in status(page)
     page.keyboard.press("Space")

@@ -144,6 +144,7 @@ BAD = [
     ("no_other_host", GOOD % '<script src="https://192.0.2.1/x.js"></script>'),
     ("no_other_host", GOOD % "<script>fetch('https://example.org/x').catch(e => e)</script>"),
     ("nothing_missing", GOOD % '<script src="missing.js"></script>'),
+    ("nothing_missing", GOOD % '<video src="missing.mp4" preload="metadata"></video>'),
     ("color_mode", (GOOD % "").replace('localStorage.getItem("theme")', '"sepia"')),
     ("head", (GOOD % "").replace("<h1>A page</h1>", "<h1>One</h1><h1>Two</h1>")),
     ("head", (GOOD % "").replace("<h1>A page</h1>", "")),

@@ -1,6 +1,7 @@
 from itertools import combinations, product
 
 import cloudpickle
+import distributed
 import joblib
 import numpy as np
 import pandas as pd
@@ -970,28 +971,23 @@ def test_paired_differences():
     assert boards.paired(luck + 0.01 + 1e-3 * luck**2, luck, "low").low > 0
 
 
-@pytest.mark.parametrize("backend", ["threading", "dask"])
-def test_parallel_runs_give_the_same_frame(backend, dask_client):
+def frames_alone_and_together(backend):
+    """Return the frame of a scoreboard, made alone and in parallel."""
     df, generators = mixed_table(60, 1), [Copy(), Shuffled()]
     options = {"metrics": FEW, "splits": 2, "band_splits": 3, "random_state": 5}
     alone = scoreboard(df, generators, **options).frame
     with joblib.parallel_config(backend=backend, n_jobs=2):
-        together = scoreboard(df, generators, **options).frame
-    pd.testing.assert_frame_equal(alone, together)
+        return alone, scoreboard(df, generators, **options).frame
 
 
-def test_tasks_travel_to_other_processes():
-    task = (mixed_table(40, 1), METRICS, None, (1, 0, 0), ("data", "real rows", 0))
-    there = cloudpickle.loads(cloudpickle.dumps((boards._task, task)))
-    assert there[0](*there[1]) == boards._task(*task)
+def test_threads_give_the_same_frame():
+    pd.testing.assert_frame_equal(*frames_alone_and_together("threading"))
 
 
-@pytest.fixture(scope="module")
-def dask_client():
-    from dask.distributed import Client, LocalCluster
-
+def test_dask_gives_the_same_frame():
+    """Its threads use the module `random`, so it must not outlive the test: Hypothesis minds."""
     with (
-        LocalCluster(
+        distributed.LocalCluster(
             n_workers=1,
             threads_per_worker=2,
             processes=False,
@@ -999,9 +995,15 @@ def dask_client():
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",  # None would take port 8787
         ) as cluster,
-        Client(cluster) as client,
+        distributed.Client(cluster),
     ):
-        yield client
+        pd.testing.assert_frame_equal(*frames_alone_and_together("dask"))
+
+
+def test_tasks_travel_to_other_processes():
+    task = (mixed_table(40, 1), METRICS, None, (1, 0, 0), ("data", "real rows", 0))
+    there = cloudpickle.loads(cloudpickle.dumps((boards._task, task)))
+    assert there[0](*there[1]) == boards._task(*task)
 
 
 def test_all_metrics_run_on_a_mixed_table_and_only_those_that_can_elsewhere(capsys):

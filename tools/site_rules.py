@@ -143,9 +143,7 @@ def visit(context, site, path, mode):
     page = context.new_page()
     seen = Visit(site, path, mode, page)
     page.on("request", lambda request: seen.requests.append(request.url))
-    page.on(
-        "requestfailed", lambda request: seen.failures.append(f"{request.url}: {request.failure}")
-    )
+    page.on("requestfailed", lambda request: _note_failure(seen, request))
     page.on("response", lambda response: _note_response(seen, response))
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
     page.on("console", lambda message: _note_console(seen, message))
@@ -155,6 +153,12 @@ def visit(context, site, path, mode):
         yield seen
     finally:
         page.close()
+
+
+def _note_failure(seen, request):
+    # A player stops loading when it knows enough of a film; one that is missing answers 404.
+    if (request.resource_type, request.failure) != ("media", "net::ERR_ABORTED"):
+        seen.failures.append(f"{request.url}: {request.failure}")
 
 
 def _note_response(seen, response):
