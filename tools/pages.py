@@ -142,11 +142,12 @@ def scoreboard_page(root=ROOT):
 def interview_files(root=ROOT):
     """Return what the interview pages show: their Markdown, and the script with the cards."""
     paths = toc_notebooks(root)
+    entries = []
     for path in filter(interview.is_interview, paths):
         with about(path):
             read_notebook(root / path)
-            interview.all_entries([path], root)
-    entries, titles = interview.all_entries(paths, root), interview.topics(paths, root)
+            entries += interview.all_entries([path], root)
+    titles = interview.topics(paths, root)
     return {
         "interview_index.md": interview.index_table(entries, titles),
         "interview_counts.md": interview.counts_line(entries, titles) + "\n",

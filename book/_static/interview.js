@@ -137,11 +137,12 @@
   const store = {
     memory: {},
     kept: true,
+    locked: false, // what is stored could be neither read nor set aside: it is not touched
     unread: "", // what of the stored progress could not be read, in words
     read() {
       try {
         const text = localStorage.getItem(KEY) || "{}";
-        const { good, bad } = sorted(text);
+        const { good, bad } = sifted(text);
         if (bad) {
           // Later versions, and people, may know what it says: it is kept word for word.
           localStorage.setItem(ASIDE, JSON.stringify([...new Set([...this.aside(), text])]));
@@ -150,6 +151,7 @@
         return good;
       } catch {
         this.kept = false;
+        this.locked = true;
         return this.memory;
       }
     },
@@ -165,7 +167,7 @@
     },
     write(state) {
       this.memory = state;
-      if (!this.kept) return; // what is there could not be set aside
+      if (this.locked) return;
       try {
         localStorage.setItem(KEY, JSON.stringify(state));
       } catch {
@@ -184,7 +186,7 @@
   };
 
   /** Return the cards of a stored text that have the form that we write, and say what is left. */
-  function sorted(text) {
+  function sifted(text) {
     let cards;
     try {
       cards = JSON.parse(text);
@@ -295,7 +297,7 @@
       try {
         const read = JSON.parse(await file.files[0].text());
         if (read.what !== KEY) throw new Error("not a progress file of this page");
-        const { good, bad } = sorted(JSON.stringify(read.cards));
+        const { good, bad } = sifted(JSON.stringify(read.cards));
         if (bad) throw new Error(`${bad} in it could not be read`);
         state = good;
         store.write(state);
