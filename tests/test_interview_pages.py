@@ -218,6 +218,24 @@ def test_unreadable_progress_is_not_overwritten_where_it_cannot_be_set_aside(ope
     assert page.evaluate(f"localStorage.getItem('{KEY}')") == "[]"
 
 
+def test_a_browser_that_was_full_once_keeps_the_next_grade(open_page):
+    page = open_page(PRACTICE)
+    page.evaluate(
+        """() => {
+            const set = Storage.prototype.setItem;
+            Storage.prototype.setItem = function () {
+                Storage.prototype.setItem = set;
+                throw new Error("full");
+            };
+        }"""
+    )
+    for grades, message in ((0, True), (2, False)):
+        page.keyboard.press("Space")
+        page.keyboard.press("3")
+        assert len(stored(page)) == grades
+        assert ("keeps no data" in status(page)) == message
+
+
 def test_what_was_set_aside_before_is_kept(open_page):
     page = open_page(PRACTICE)
     page.evaluate(f"localStorage.setItem('{KEY}', 'x'); localStorage.setItem('{KEY}.aside', 'y')")

@@ -170,6 +170,7 @@
       if (this.locked) return;
       try {
         localStorage.setItem(KEY, JSON.stringify(state));
+        this.kept = true;
       } catch {
         this.kept = false;
       }
