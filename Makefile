@@ -7,14 +7,14 @@ BUILT  := _build/.built
 SOURCES = _config.yml _toc.yml $(shell find book notebooks data src tools benchmarks/results -type f \
             ! -path '*/_generated/*' ! -path '*/__pycache__/*' ! -path '*/.ipynb_checkpoints/*')
 NB     ?=
-PYTEST  = $(PY) -m pytest -n $(or $(WORKERS),auto) --dist loadscope --nbval --nbval-current-env \
+PYTEST  = $(PY) -m pytest -n $(or $(WORKERS),auto) --dist loadscope --no-loadscope-reorder \
             --durations 10
 # What needs a browser, a fresh environment or the whole book: not the business of a processor.
-HOUSE   = binder house interview_pages launch pages repo scoreboard_page site workflows
+HOUSE   = site tools/test_binder.py tools/test_fork.py tools/test_house.py tools/test_pages.py tools/test_scoreboard.py tools/test_workflows.py
 CHAPTERS = $(if $(NB),$(NB),$(error say which notebook, as in: make $@ NB=zero_runs))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test portable check run new decks lab bench lock repo wheel format clean
+.PHONY: help setup book serve test portable colab check run new decks lab bench lock repo wheel format clean
 
 help:  ## list the entry points
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,7 +34,7 @@ book: $(BUILT)  ## build the site into _build/html; any warning is a failure
 
 # Sphinx reports a warning only once: after a failure the next build must start afresh.
 $(BUILT): $(READY) $(SOURCES)
-	@$(PY) -m tools.pages
+	@$(PY) -m tools pages
 	@$(VENV)/bin/jupyter-book build -W -n --keep-going . || { rm -rf _build; exit 1; }
 	@touch $@
 
@@ -42,26 +42,32 @@ serve: book  ## build the site and serve it on http://localhost:8000
 	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
 test: book  ## run everything: engines, notebook rules, every notebook, the site (SEED=1 shuffles)
-	$(PYTEST) $(if $(SEED),-p randomly --randomly-seed=$(SEED))
+	$(PYTEST) --nbval --nbval-kernel-name reader $(if $(SEED),-p randomly --randomly-seed=$(SEED))
 
 portable: $(READY)  ## engines and notebooks as processors without AVX-512, then without AVX2, run them
 	OPENBLAS_CORETYPE=Haswell NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR" \
-	  $(PYTEST) $(HOUSE:%=--ignore=tests/test_%.py)
+	  $(PYTEST) --nbval --nbval-current-env $(HOUSE:%=--ignore=tests/%)
 	OPENBLAS_CORETYPE=Nehalem NPY_DISABLE_CPU_FEATURES=X86_V3 NUMBA_CPU_NAME=nehalem \
-	  XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 $(PYTEST) $(HOUSE:%=--ignore=tests/test_%.py)
+	  XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 $(PYTEST) --nbval --nbval-current-env $(HOUSE:%=--ignore=tests/%)
+
+colab: $(READY)  ## every notebook with the packages that Colab has today (needs Python 3.13, or PYTHON=)
+	@mkdir -p _build
+	$(PY) -m tools colab > _build/colab.txt
+	READER_PYTHON=$(if $(filter python3,$(PYTHON)),python3.13,$(PYTHON)) READER_LOCK=$(abspath _build/colab.txt) \
+	  $(PYTEST) --nbval-lax --nbval-kernel-name reader tests/site/test_launch.py notebooks
 
 check: $(READY)  ## one chapter as the inner loop: its rules, its cells, its engine (NB=name)
-	$(PY) -m tools.notebook check $(CHAPTERS)
-	$(PY) -m pytest --nbval --nbval-current-env $$($(PY) -m tools.notebook tests $(CHAPTERS))
+	$(PY) -m tools check $(CHAPTERS)
+	$(PY) -m pytest --nbval --nbval-current-env $$($(PY) -m tools tests $(CHAPTERS))
 
 run: $(READY)  ## execute a notebook top to bottom, in place (NB=name)
-	$(PY) -m tools.notebook run $(CHAPTERS)
+	$(PY) -m tools run $(CHAPTERS)
 
 new: $(READY)  ## start a chapter from the template (NB=name)
-	$(PY) -m tools.notebook new $(CHAPTERS)
+	$(PY) -m tools new $(CHAPTERS)
 
 decks: $(READY)  ## write the interview cards into dist/, for Anki and as a spreadsheet
-	$(PY) -m tools.interview dist
+	$(PY) -m tools decks dist
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab notebooks
@@ -74,13 +80,13 @@ lock: $(READY)  ## renew requirements.txt: newest versions that fit, with hashes
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
 
 repo: $(READY)  ## point a fork at its own address (URL=https://github.com/you/your-fork, BRANCH=main)
-	$(PY) -m tools.repo $(if $(URL),$(URL),$(error say where, as in: make repo URL=https://github.com/you/your-fork)) $(BRANCH)
+	$(PY) -m tools fork $(if $(URL),$(URL),$(error say where, as in: make repo URL=https://github.com/you/your-fork)) $(BRANCH)
 
 wheel: $(READY)  ## build the package into dist/
 	$(VENV)/bin/uv build --quiet --wheel --no-build-isolation --python $(PY) --out-dir dist
 
-format: $(READY)  ## format and lint the Python files
-	$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
+format: $(READY)  ## format and lint Python files and notebooks, lint the scripts of the site
+	$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix . && $(VENV)/bin/oxlint book/_static
 
 clean:  ## remove everything that was built, the environment included
 	rm -rf _build book/_generated dist $(VENV) .pytest_cache .hypothesis .ruff_cache

@@ -15,8 +15,8 @@ from time import process_time
 import numpy as np
 from common import RESULTS, row, run_alone, target, write_results
 
-from runproof.digit_correlations import digit_correlation
 from runproof.digits import Bits
+from runproof.digits.correlations import digit_correlation
 
 PACKAGES = ["gmpy2", "numpy"]
 P, Q = 5, 3

@@ -1,15 +1,14 @@
 """A browser and the built site, for the tests that look at pages as readers do."""
 
 import os
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from tools import site_rules
+from tools.book import ROOT
 from tools.site_rules import MODES, find_browser, new_context, serve
 
-ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
 
 

@@ -1,18 +1,19 @@
 """What all tests share: no network, patient notebooks, and a tree that stays clean."""
 
+import atexit
 import hashlib
 import os
 import subprocess
 from pathlib import Path
 
 import matplotlib as mpl
+import nbval.kernel
 import pytest
 from nbval.plugin import IPyNbCell
-from xdist.scheduler import LoadScopeScheduling
 
-from tools.notebook import kernel_environment
+from tools.run import kernel_environment
 
-pytest_plugins = ["browsers"]
+pytest_plugins = ["browsers", "reader"]
 
 ROOT = Path(__file__).resolve().parents[1]
 TREE = pytest.StashKey()
@@ -20,6 +21,11 @@ TREE = pytest.StashKey()
 # nbval waits this long for outputs that arrive after a cell's reply; 5 s is too short on a
 # busy machine.
 IPyNbCell.output_timeout = 60
+
+# nbval opens the null device for every kernel's stderr, and closes it for none.
+NULL = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the whole run
+atexit.register(NULL.close)
+nbval.kernel.open = lambda *arguments: NULL
 
 os.environ.update(kernel_environment())
 # Workers share the cores, and OpenMP's threads wait for each other.
@@ -57,7 +63,10 @@ def _git(root, *arguments):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Keep the cells of a notebook together and in order, whatever shuffles the tests."""
+    """Keep the cells of a notebook together and in order, whatever shuffles the tests.
+
+    The notebooks come first: they take longest, and what is long must not begin last.
+    """
     notebooks = {}
     for item in items:
         if isinstance(item, IPyNbCell):
@@ -68,19 +77,7 @@ def pytest_collection_modifyitems(items):
             ordered += sorted(notebooks.pop(item.parent, []), key=lambda cell: cell.cell_num)
         else:
             ordered.append(item)
-    items[:] = ordered
-
-
-class _Scheduling(LoadScopeScheduling):
-    """A module or a notebook stays on one worker; launching, the longest, goes by notebook."""
-
-    def _split_scope(self, nodeid):
-        apart = "test_launch.py::test_notebook_alone_on_colab" in nodeid
-        return nodeid if apart else super()._split_scope(nodeid)
-
-
-def pytest_xdist_make_scheduler(config, log):
-    return _Scheduling(config, log) if config.getvalue("dist") == "loadscope" else None
+    items[:] = sorted(ordered, key=lambda item: not isinstance(item, IPyNbCell))
 
 
 def _is_worker(config):

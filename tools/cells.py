@@ -1,48 +1,15 @@
-"""What the notebook tools share: where things are, and how to look into a cell."""
-
-from __future__ import annotations
+"""How to look into the cells of a notebook."""
 
 import ast
 import re
-import tomllib
 from functools import cache
-from pathlib import Path
 
-import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 
-ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = ROOT / "notebooks"
-BIBLIOGRAPHY = ROOT / "book" / "references.bib"
-
-SETUP = """\
-# Set-up: on Colab, install the book's package. Anywhere else this cell does nothing.
-try:
-    import google.colab
-except ImportError:
-    pass
-else:
-    %pip install --quiet "runproof @ git+{url}@v{version}\""""
+from tools.book import SETUP
 
 #: Aliases that hold without an import in sight.
 USUAL = {"np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot", "sns": "seaborn"}
-
-
-def setup_cell(root=ROOT):
-    """Return the source of the set-up cell, the same in every notebook.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository; ``_config.yml`` names its address, ``pyproject.toml`` the version.
-
-    Returns
-    -------
-    str
-    """
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return SETUP.format(url=config["repository"]["url"], version=project["version"])
 
 
 def code(nb):

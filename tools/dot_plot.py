@@ -5,8 +5,6 @@ small dots are; and "rows", a list of (name, copies rows, dots), dots being for 
 pair of the mean and the values that it is the mean of. The first row stands on top.
 """
 
-from __future__ import annotations
-
 import io
 
 import matplotlib as mpl

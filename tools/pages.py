@@ -1,40 +1,27 @@
 """Write the pages that are collected from the book itself, before the site is built.
 
-``python -m tools.pages`` reads the notebooks, the data cards and the stored benchmark
+They are made of the notebooks, the data cards and the stored benchmark
 results, and writes Markdown and pictures into ``book/_generated``, which pages under
 ``book/`` include. A file is touched only when its content changes, so that an unchanged
 book rebuilds in seconds.
 """
 
-from __future__ import annotations
-
-import base64
 import json
 import re
 import shutil
-import sys
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 
-import nbformat
-import yaml
-
-from runproof.ledger import html_table, rows_of
-from tools import interview, scoreboard
-
-ROOT = Path(__file__).resolve().parents[1]
+from runproof.html import header, table
+from runproof.ledger import html_table
+from tools import decks, scoreboard, tables
+from tools.book import ROOT, is_interview, toc_notebooks
+from tools.chapter import Chapter, ChapterError
 
 
 class PageError(ValueError):
     """Something that a page is collected from is missing or malformed."""
-
-
-def toc_notebooks(root=ROOT):
-    """Return the notebooks of ``_toc.yml`` in reading order, as paths relative to `root`."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
-    return [Path(f"{file}.ipynb") for file in files if file.startswith("notebooks/")]
 
 
 @contextmanager
@@ -42,62 +29,28 @@ def about(path):
     """Name the file in whatever goes wrong while it is read."""
     try:
         yield
-    except PageError as error:
-        raise PageError(f"{path}: {error}") from error
+    except (PageError, ChapterError) as error:
+        said = str(error).removeprefix(f"{Path(path).name}: ")
+        raise PageError(f"{path}: {said}") from error
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise PageError(f"{path}: malformed ({type(error).__name__}: {error})") from error
-
-
-def read_notebook(path):
-    """Read a notebook, or say which one is missing."""
-    if not path.is_file():
-        raise PageError("it stands in _toc.yml but not on disk")
-    return nbformat.read(path, as_version=4)
-
-
-def title(nb):
-    """Return the text of the notebook's H1."""
-    first = nb.cells[0].source.lstrip() if nb.cells else ""
-    if not first.startswith("# "):
-        raise PageError("the first cell must open with an H1")
-    return first.splitlines()[0][2:].strip()
-
-
-def ledger_claims(nb):
-    """Return the rows of the last ledger shown in the notebook (empty if there is none)."""
-    shown = [rows for output in _outputs(nb) if (rows := rows_of(output))]
-    return shown[-1] if shown else []
-
-
-def card(nb):
-    """Return the home page's card of a chapter: sentence, PNG bytes, alt text."""
-    marked = [c for c in nb.cells if c.metadata.get("runproof", {}).get("card")]
-    if len(marked) != 1:
-        raise PageError(f"one cell must carry metadata runproof.card, found {len(marked)}")
-    pictures = [o.data["image/png"] for o in marked[0].outputs if "image/png" in o.get("data", {})]
-    if not pictures:
-        raise PageError("the cell with metadata runproof.card has no picture")
-    alt = marked[0].metadata.get("mystnb", {}).get("image", {}).get("alt", "").strip()
-    if not alt:
-        raise PageError("the picture with metadata runproof.card has no alt text")
-    return marked[0].metadata["runproof"]["card"], base64.b64decode(pictures[0]), alt
 
 
 def cards_page(root=ROOT):
     """Return the card grid as Markdown, and the pictures it shows by file name."""
     blocks, pictures = [], {}
     for path in toc_notebooks(root):
-        if interview.is_interview(path):
+        if is_interview(path):
             continue  # they share one card on the home page
         with about(path):
-            nb = read_notebook(root / path)
-            sentence, png, alt = card(nb)
-            head = title(nb)
-        pictures[f"{path.stem}.png"] = png
+            chapter = Chapter.read(root / path)
+            head, card = chapter.title, chapter.card
+        pictures[f"{path.stem}.png"] = card.picture.png
+        alt = " ".join(card.picture.alt.split())
         blocks.append(
             f":::{{grid-item-card}} {head}\n:link: ../{path.with_suffix('')}\n:link-type: doc\n"
-            f":img-top: _generated/{path.stem}.png\n:img-alt: {' '.join(alt.split())}\n\n"
-            f"{sentence}\n:::"
+            f":img-top: _generated/{path.stem}.png\n:img-alt: {alt}\n\n"
+            f"{card.sentence}\n:::"
         )
     grid = "::::{grid} 1 1 2 2\n:gutter: 3\n\n" + "\n\n".join(blocks) + "\n::::\n"
     return grid, pictures
@@ -108,11 +61,11 @@ def ledger_page(root=ROOT):
     sections, verdicts = [], []
     for path in toc_notebooks(root):
         with about(path):
-            nb = read_notebook(root / path)
-            if claims := ledger_claims(nb):
+            chapter = Chapter.read(root / path)
+            if claims := chapter.claims:
                 verdicts += [row["verdict"] for row in claims]
-                table = _link_sources(html_table(claims, caption=f"Claims of: {title(nb)}"))
-                sections.append(f"## [{title(nb)}](../{path})\n\n{table}\n")
+                table = _link_sources(html_table(claims, caption=f"Claims of: {chapter.title}"))
+                sections.append(f"## [{chapter.title}](../{path})\n\n{table}\n")
     counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
     summary = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     return f"{len(verdicts)} statements so far: {summary}.\n\n" + "\n".join(sections)
@@ -140,18 +93,20 @@ def scoreboard_page(root=ROOT):
 
 
 def interview_files(root=ROOT):
-    """Return what the interview pages show: their Markdown, and the script with the cards."""
-    paths = toc_notebooks(root)
-    entries = []
-    for path in filter(interview.is_interview, paths):
+    """Return what the interview pages show, as {name: text or bytes}.
+
+    These are their Markdown, the script with the cards, and the pictures of the answers.
+    """
+    paths = [path for path in toc_notebooks(root) if is_interview(path)]
+    for path in paths:
         with about(path):
-            read_notebook(root / path)
-            entries += interview.all_entries([path], root)
-    titles = interview.topics(paths, root)
+            Chapter.read(root / path).entries  # noqa: B018 - complains if one is malformed
+    entries, titles = decks.all_entries(root), decks.topics(root)
     return {
-        "interview_index.md": interview.index_table(entries, titles),
-        "interview_counts.md": interview.counts_line(entries, titles) + "\n",
-        f"static/{interview.DATA}": interview.data_script(entries, titles),
+        "interview_index.md": decks.index_table(entries, titles),
+        "interview_counts.md": decks.counts_line(entries, titles) + "\n",
+        f"static/{decks.DATA}": decks.data_script(entries, titles),
+        **{f"static/{name}": png for name, png in decks.picture_files(entries).items()},
     }
 
 
@@ -168,15 +123,16 @@ def write_pages(root=ROOT):
         "ledger.md": ledger_page(root),
         "data.md": data_page(root),
         "speed.md": speed_page(root),
+        "instructors.md": tables.instructors(root),
     }
     texts |= scores | interview_files(root)
-    files = pictures | scatter | {name: text.encode() for name, text in texts.items()}
+    files = pictures | scatter | texts
     folder = root / "book" / "_generated"
     (folder / "static").mkdir(parents=True, exist_ok=True)
     changed = [name for name, content in files.items() if _write_if_changed(folder / name, content)]
-    decks = [name for name in (interview.DECK, interview.TABLE) if not (folder / name).is_file()]
-    if decks or f"static/{interview.DATA}" in changed:
-        interview.main(folder, root)
+    missing = [n for n in (decks.DECK, decks.TABLE) if not (folder / n).is_file()]
+    if missing or f"static/{decks.DATA}" in changed:
+        decks.write(folder, root)
     if "cards.md" in changed:
         shutil.rmtree(root / "_build", ignore_errors=True)
     return len(changed)
@@ -186,10 +142,6 @@ def _link_sources(table):
     """Let each source of a ledger lead to the references."""
     link = r'\1<a href="cite.html#references">\2</a>]'
     return re.sub(r"(<td>(?:claims|asks|warns): \[)(\w+)\]", link, table)
-
-
-def _outputs(nb):
-    return [output for cell in nb.cells for output in cell.get("outputs", [])]
 
 
 def _demote(markdown):
@@ -262,32 +214,14 @@ def _timing(t):
     return f"{median} {unit}<br><small>{spread}</small>"
 
 
-def _table(header, rows, caption):
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
+def _table(names, rows, caption):
     body = "".join("<tr>" + "".join(f"<td>{x}</td>" for x in row) + "</tr>" for row in rows)
-    return (
-        '<div class="runproof-speed" style="overflow-x:auto" tabindex="0" role="region" '
-        f'aria-label="{escape(caption)}">'
-        f'<table class="table"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>\n"
-    )
+    return table("runproof-speed", caption, header(names), body, kind="table") + "\n"
 
 
 def _write_if_changed(path, content):
+    content = content.encode() if isinstance(content, str) else content
     if path.is_file() and path.read_bytes() == content:
         return False
     path.write_bytes(content)
     return True
-
-
-def main():
-    """Write the pages, or say what is wrong with the material."""
-    try:
-        changed = write_pages()
-    except PageError as error:
-        sys.exit(f"tools.pages: {error}")
-    print(f"generated pages: {changed} changed")
-
-
-if __name__ == "__main__":
-    main()

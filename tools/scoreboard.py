@@ -4,12 +4,11 @@
 typed: whatever the results say is said in words by `tools/scoreboard_says.py`.
 """
 
-from __future__ import annotations
-
 import json
 from html import escape
 from statistics import fmean, median
 
+from runproof.html import header, table
 from tools.dot_plot import draw
 from tools.scoreboard_says import sentences
 from tools.scoreboard_scores import (
@@ -228,23 +227,18 @@ def seconds(value):
     return number(value, 0 if value >= 100 else 1 if value >= 1 else 3)
 
 
-def html(caption, groups, header, rows):
+def html(caption, groups, names, rows):
     """Return an accessible table that scrolls in a box of its own."""
     top = "".join(
         f'<th colspan="{width}" scope="colgroup">{escape(name)}</th>' if name else "<td></td>"
         for name, width in groups
     )
-    names = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
     body = "".join(
         f'<tr><th scope="row">{name}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
         for name, cells in rows
     )
-    return (
-        '<div class="runproof-scores" style="overflow-x:auto" tabindex="0" role="region" '
-        f'aria-label="{escape(caption)}"><table class="table">'
-        f"<caption>{escape(caption)}</caption>"
-        f"<thead><tr>{top}</tr><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>\n"
-    )
+    head = f"<tr>{top}</tr>{header(names)}"
+    return table("runproof-scores", caption, head, body, kind="table") + "\n"
 
 
 def measured(result):

@@ -1,7 +1,5 @@
 """What the stored scores of the Scoreboard page say, in sentences: no number in them is typed."""
 
-from __future__ import annotations
-
 from tools.scoreboard_scores import (
     ATTACKS,
     BOOTSTRAP,

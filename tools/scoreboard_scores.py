@@ -1,7 +1,5 @@
 """The stored scores of the Scoreboard page: what they are called, how they are read and ranked."""
 
-from __future__ import annotations
-
 import math
 from statistics import fmean
 

@@ -5,8 +5,6 @@ an empty list means that the page keeps the rule. :data:`RULES` says which rules
 in which mode, and :func:`complaints` asks them.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import shutil

@@ -37,7 +37,8 @@
   /** A labeled select; `options` maps values to texts. */
   function select(id, label, options, onchange) {
     const box = make("select", { id, class: "form-select", onchange });
-    for (const [value, text] of Object.entries(options)) box.append(make("option", { value }, text));
+    for (const [value, text] of Object.entries(options))
+      box.append(make("option", { value }, text));
     return make("div", { class: "iv-field" }, make("label", { for: id }, label), box);
   }
 
@@ -78,12 +79,22 @@
   function cardView(card) {
     const title = make("h2", { class: "iv-question", tabindex: "-1", html: card.question });
     const about = `${data.topics[card.topic]}, ${data.levels[card.level]}`;
-    return make("div", {}, make("p", { class: "iv-about" }, about), title);
+    const given = make("div", { class: "iv-given", html: card.given });
+    return make("div", {}, make("p", { class: "iv-about" }, about), title, given);
   }
 
   function answerView(card) {
-    const link = make("a", { href: card.url }, card.check ? "See it checked in the book" : "See it in the book");
-    return make("div", { class: "iv-answer" }, make("div", { html: card.answer }), make("p", {}, link));
+    const link = make(
+      "a",
+      { href: card.url },
+      card.check ? "See it checked in the book" : "See it in the book",
+    );
+    return make(
+      "div",
+      { class: "iv-answer" },
+      make("div", { html: card.answer }),
+      make("p", {}, link),
+    );
   }
 
   // The index: the table stands in the page; the filter only hides rows.
@@ -97,26 +108,49 @@
     }));
     const options = (column, all) => ({
       "": all,
-      ...Object.fromEntries([...new Set(rows.map((r) => r.cells[column]))].map((x) => [x, capital(x)])),
+      ...Object.fromEntries(
+        [...new Set(rows.map((r) => r.cells[column]))].map((x) => [x, capital(x)]),
+      ),
     });
     const status = make("p", { role: "status", class: "iv-status" });
-    const search = make("input", { id: "iv-text", type: "search", class: "form-control", autocomplete: "off", oninput: apply });
+    const search = make("input", {
+      id: "iv-text",
+      type: "search",
+      class: "form-control",
+      autocomplete: "off",
+      oninput: apply,
+    });
     const form = make(
-      "form", { class: "iv-form", role: "search", "aria-label": "Filter the questions", onsubmit: (e) => e.preventDefault() },
+      "form",
+      {
+        class: "iv-form",
+        role: "search",
+        "aria-label": "Filter the questions",
+        onsubmit: (e) => e.preventDefault(),
+      },
       make("div", { class: "iv-field" }, make("label", { for: "iv-text" }, "Words"), search),
       select("iv-topic", "Topic", options(1, "All topics"), apply),
       select("iv-level", "Level", options(2, "All levels"), apply),
       select("iv-kind", "Kind", options(3, "All kinds"), apply),
-      button("Clear", () => { form.reset(); apply(); search.focus(); }),
+      button("Clear", () => {
+        form.reset();
+        apply();
+        search.focus();
+      }),
     );
 
     function apply() {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      const wanted = [[1, value("iv-topic")], [2, value("iv-level")], [3, value("iv-kind")]];
+      const wanted = [
+        [1, value("iv-topic")],
+        [2, value("iv-level")],
+        [3, value("iv-kind")],
+      ];
       let shown = 0;
       for (const { row, text, cells } of rows) {
-        const fits = words.every((word) => text.includes(word))
-          && wanted.every(([column, want]) => !want || cells[column] === want);
+        const fits =
+          words.every((word) => text.includes(word)) &&
+          wanted.every(([column, want]) => !want || cells[column] === want);
         row.hidden = !fits;
         shown += fits;
       }
@@ -198,7 +232,11 @@
       return { good: {}, bad: "The stored cards" };
     }
     const fits = ([, card]) =>
-      card && Number.isInteger(card.box) && card.box >= 1 && card.box < WAIT.length && Number.isFinite(card.due);
+      card &&
+      Number.isInteger(card.box) &&
+      card.box >= 1 &&
+      card.box < WAIT.length &&
+      Number.isFinite(card.due);
     const good = Object.entries(cards).filter(fits);
     const bad = Object.keys(cards).length - good.length;
     return { good: Object.fromEntries(good), bad: bad && `${bad} card${bad === 1 ? "" : "s"}` };
@@ -207,7 +245,10 @@
   /** Move a card: again to the first box, hard stays, good one up. */
   function graded(before, grade, now) {
     const box = before ? before.box : 0;
-    const next = grade === "again" ? 1 : Math.min(Math.max(box + (grade === "good" ? 1 : 0), 1), WAIT.length - 1);
+    const next =
+      grade === "again"
+        ? 1
+        : Math.min(Math.max(box + (grade === "good" ? 1 : 0), 1), WAIT.length - 1);
     return { box: next, due: grade === "again" ? now : now + WAIT[next] * DAY };
   }
 
@@ -224,33 +265,61 @@
     const status = make("p", { role: "status", class: "iv-status" });
     const stage = make("div", { class: "iv-stage" });
     const sheet = make("div", { class: "iv-print" });
-    const file = make("input", { type: "file", id: "iv-import", accept: "application/json,.json", class: "form-control", onchange: load });
+    const file = make("input", {
+      type: "file",
+      id: "iv-import",
+      accept: "application/json,.json",
+      class: "form-control",
+      onchange: load,
+    });
     const form = make(
-      "form", { class: "iv-form", "aria-label": "Choose the cards", onsubmit: (e) => e.preventDefault() },
+      "form",
+      { class: "iv-form", "aria-label": "Choose the cards", onsubmit: (e) => e.preventDefault() },
       select("iv-topic", "Topic", { "": "All topics", ...data.topics }, next),
       select("iv-level", "Level", levelOptions(), next),
     );
     const tools = make(
-      "div", { class: "iv-tools" },
+      "div",
+      { class: "iv-tools" },
       make("h2", {}, "Your progress"),
-      make("p", {}, "It is kept in this browser only. Save it to a file to move it or to keep it safe."),
-      make("div", { class: "iv-form" },
+      make(
+        "p",
+        {},
+        "It is kept in this browser only. Save it to a file to move it or to keep it safe.",
+      ),
+      make(
+        "div",
+        { class: "iv-form" },
         button("Save to a file", save),
-        make("div", { class: "iv-field" }, make("label", { for: "iv-import" }, "Load from a file"), file),
+        make(
+          "div",
+          { class: "iv-field" },
+          make("label", { for: "iv-import" }, "Load from a file"),
+          file,
+        ),
         button("Print these cards", print),
-        button("Forget everything", forget)),
+        button("Forget everything", forget),
+      ),
     );
-    const chosen = () => data.cards.filter((c) =>
-      (!value("iv-topic") || c.topic === value("iv-topic")) && (!value("iv-level") || c.level === value("iv-level")));
+    const chosen = () =>
+      data.cards.filter(
+        (c) =>
+          (!value("iv-topic") || c.topic === value("iv-topic")) &&
+          (!value("iv-level") || c.level === value("iv-level")),
+      );
 
     function next(event) {
       const cards = chosen();
       const waiting = queue(cards, state, Date.now());
       // A card that was just failed comes back, but not at once if others wait.
       current = waiting.find((c) => !current || c.slug !== current.slug) || waiting[0] || null;
-      const learned = cards.filter((c) => state[c.slug] && state[c.slug].box === WAIT.length - 1).length;
+      const learned = cards.filter(
+        (c) => state[c.slug] && state[c.slug].box === WAIT.length - 1,
+      ).length;
       const fresh = cards.filter((c) => !state[c.slug]).length;
-      const keep = store.kept ? "" : " This browser keeps no data: save to a file before you leave.";
+      const keep = store.kept
+        ? ""
+        : " This browser keeps no data: save to a file before you leave.";
       const counts = `${waiting.length - fresh} due, ${fresh} new, ${learned} in the last box.`;
       status.textContent = `${cards.length} cards chosen: ${counts}${store.unread}${keep}`;
       stage.replaceChildren(current ? cardView(current) : make("p", {}, rest(cards)));
@@ -268,8 +337,16 @@
 
     function reveal() {
       document.getElementById("iv-show").remove();
-      const grades = make("div", { class: "iv-form", role: "group", "aria-label": "How well did you know it?" });
-      for (const [grade, text] of [["again", "Again"], ["hard", "Hard"], ["good", "Good"]]) {
+      const grades = make("div", {
+        class: "iv-form",
+        role: "group",
+        "aria-label": "How well did you know it?",
+      });
+      for (const [grade, text] of [
+        ["again", "Again"],
+        ["hard", "Hard"],
+        ["good", "Good"],
+      ]) {
         const after = graded(state[current.slug], grade, 0);
         const wait = grade === "again" ? "soon" : `${WAIT[after.box]} d`;
         grades.append(button(`${text} (${wait})`, () => grading(grade), { "data-grade": grade }));
@@ -287,7 +364,11 @@
     }
 
     function save() {
-      const text = JSON.stringify({ what: KEY, cards: state, aside: store.kept ? store.aside() : [] }, null, 1);
+      const text = JSON.stringify(
+        { what: KEY, cards: state, aside: store.kept ? store.aside() : [] },
+        null,
+        1,
+      );
       const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
       make("a", { href: url, download: "runproof-progress.json" }).click();
       setTimeout(() => URL.revokeObjectURL(url), 1000);
@@ -312,15 +393,22 @@
     }
 
     function print() {
-      sheet.replaceChildren(...chosen().map((c) => {
-        const view = make("article", {}, cardView(c), answerView(c));
-        return view;
-      }));
+      sheet.replaceChildren(
+        ...chosen().map((c) => {
+          const view = make("article", {}, cardView(c), answerView(c));
+          return view;
+        }),
+      );
       document.body.classList.add("iv-printing");
-      const done = () => { document.body.classList.remove("iv-printing"); sheet.replaceChildren(); };
+      const done = () => {
+        document.body.classList.remove("iv-printing");
+        sheet.replaceChildren();
+      };
       window.addEventListener("afterprint", done, { once: true });
       const mathjax = window.MathJax;
-      Promise.resolve(mathjax && mathjax.typesetPromise && mathjax.typesetPromise([sheet])).finally(() => window.print());
+      Promise.resolve(mathjax && mathjax.typesetPromise && mathjax.typesetPromise([sheet])).finally(
+        () => window.print(),
+      );
     }
 
     function forget() {
@@ -332,10 +420,22 @@
     }
 
     document.addEventListener("keydown", (event) => {
-      if (event.target.matches("input, select, textarea, summary, button, a") || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (
+        event.target.matches("input, select, textarea, summary, button, a") ||
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey
+      )
+        return;
       const grade = { 1: "again", 2: "hard", 3: "good" }[event.key];
-      const target = event.key === " " ? document.getElementById("iv-show") : grade && stage.querySelector(`[data-grade="${grade}"]`);
-      if (target) { event.preventDefault(); target.click(); }
+      const target =
+        event.key === " "
+          ? document.getElementById("iv-show")
+          : grade && stage.querySelector(`[data-grade="${grade}"]`);
+      if (target) {
+        event.preventDefault();
+        target.click();
+      }
     });
 
     root.append(form, status, stage, tools, sheet);
@@ -350,8 +450,18 @@
   const ROLES = {
     "machine-learning engineer": { python: 2, algorithms: 3, probability: 2 },
     "data scientist": { statistics: 3, probability: 3, numpy_and_pandas: 2 },
-    "research scientist": { linear_algebra: 3, calculus_and_optimization: 3, probability: 3, algorithms: 0.5 },
-    "software engineer": { algorithms: 4, python: 3, linear_algebra: 0.5, calculus_and_optimization: 0.5 },
+    "research scientist": {
+      linear_algebra: 3,
+      calculus_and_optimization: 3,
+      probability: 3,
+      algorithms: 0.5,
+    },
+    "software engineer": {
+      algorithms: 4,
+      python: 3,
+      linear_algebra: 0.5,
+      calculus_and_optimization: 0.5,
+    },
   };
 
   /** Draw questions until the minutes are full: topics take turns, in proportion to their weight. */
@@ -362,14 +472,19 @@
     for (const card of shuffled(cards, random)) {
       decks.set(card.topic, [...(decks.get(card.topic) || []), card]);
     }
-    const turns = new Map([...decks.keys()].map((topic) => [topic, random() / (weights[topic] || 1)]));
+    const turns = new Map(
+      [...decks.keys()].map((topic) => [topic, random() / (weights[topic] || 1)]),
+    );
     const drawn = [];
     let left = minutes;
     while (turns.size) {
       const [topic] = [...turns].reduce((a, b) => (b[1] < a[1] ? b : a));
       const deck = decks.get(topic);
       const fits = deck.findIndex((card) => MINUTES[card.level] <= left);
-      if (fits < 0) { turns.delete(topic); continue; }
+      if (fits < 0) {
+        turns.delete(topic);
+        continue;
+      }
       const [card] = deck.splice(fits, 1);
       drawn.push(card);
       left -= MINUTES[card.level];
@@ -378,18 +493,47 @@
     return drawn;
   }
 
-  const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+  const clock = (seconds) =>
+    `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
   function mock(root) {
     const stage = make("div", { class: "iv-stage" });
     const message = make("p", { role: "status", class: "iv-status" });
-    const seedBox = make("input", { id: "iv-seed", type: "number", min: "1", max: "999999", step: "1", required: true, class: "form-control", value: String(1 + Math.floor(Math.random() * 999999)) });
-    const minutesBox = make("input", { id: "iv-minutes", type: "number", min: "5", max: "180", step: "5", required: true, class: "form-control", value: "30" });
+    const seedBox = make("input", {
+      id: "iv-seed",
+      type: "number",
+      min: "1",
+      max: "999999",
+      step: "1",
+      required: true,
+      class: "form-control",
+      value: String(1 + Math.floor(Math.random() * 999999)),
+    });
+    const minutesBox = make("input", {
+      id: "iv-minutes",
+      type: "number",
+      min: "5",
+      max: "180",
+      step: "5",
+      required: true,
+      class: "form-control",
+      value: "30",
+    });
     const form = make(
-      "form", { class: "iv-form", "aria-label": "Set up the interview", onsubmit: start },
-      select("iv-role", "Role", Object.fromEntries(Object.keys(ROLES).map((role) => [role, capital(role)]))),
+      "form",
+      { class: "iv-form", "aria-label": "Set up the interview", onsubmit: start },
+      select(
+        "iv-role",
+        "Role",
+        Object.fromEntries(Object.keys(ROLES).map((role) => [role, capital(role)])),
+      ),
       select("iv-level", "Level", levelOptions()),
-      make("div", { class: "iv-field" }, make("label", { for: "iv-minutes" }, "Minutes"), minutesBox),
+      make(
+        "div",
+        { class: "iv-field" },
+        make("label", { for: "iv-minutes" }, "Minutes"),
+        minutesBox,
+      ),
       make("div", { class: "iv-field" }, make("label", { for: "iv-seed" }, "Seed"), seedBox),
       make("button", { type: "submit", class: "iv-button" }, "Start"),
     );
@@ -401,7 +545,8 @@
       const cards = data.cards.filter((c) => !level || c.level === level);
       const drawn = draw(cards, value("iv-role"), Number(minutesBox.value), Number(seedBox.value));
       if (!drawn.length) {
-        message.textContent = "No question of this level fits into this time. Give it more minutes.";
+        message.textContent =
+          "No question of this level fits into this time. Give it more minutes.";
         return;
       }
       message.textContent = "";
@@ -414,7 +559,9 @@
       const began = performance.now();
       const used = () => (performance.now() - began) / 1000;
       const timer = make("p", { class: "iv-timer", role: "timer" });
-      const tick = () => { timer.textContent = `${clock(used())} of about ${clock(60 * MINUTES[card.level])}`; };
+      const tick = () => {
+        timer.textContent = `${clock(used())} of about ${clock(60 * MINUTES[card.level])}`;
+      };
       const done = () => {
         clearInterval(ticking);
         const results = [...answers, { card, seconds: used() }];
@@ -426,7 +573,8 @@
       ticking = setInterval(tick, 1000);
       stage.replaceChildren(
         make("p", { class: "iv-about" }, `Question ${number + 1} of ${drawn.length}`),
-        cardView(card), timer,
+        cardView(card),
+        timer,
         make("p", {}, "Answer aloud. The answers come at the end, as in a real interview."),
         button(number + 1 < drawn.length ? "Next question" : "Finish", done, { id: "iv-next" }),
       );
@@ -439,29 +587,66 @@
       const marks = { "": "Choose", 0: "Not yet", 1: "Partly", 2: "Well" };
       const body = make("tbody");
       results.forEach(({ card, seconds }, i) => {
-        const box = make("select", { class: "form-select", "aria-label": `Your grade for question ${i + 1}`, onchange: sum });
-        for (const key of ["", "0", "1", "2"]) box.append(make("option", { value: key }, marks[key]));
-        const answer = make("details", { class: "entry" }, make("summary", {}, "Answer"), answerView(card));
-        body.append(make("tr", {},
-          make("td", {}, make("div", { html: card.question }), answer),
-          make("td", {}, data.topics[card.topic]), make("td", {}, clock(seconds)), make("td", {}, box)));
+        const box = make("select", {
+          class: "form-select",
+          "aria-label": `Your grade for question ${i + 1}`,
+          onchange: sum,
+        });
+        for (const key of ["", "0", "1", "2"])
+          box.append(make("option", { value: key }, marks[key]));
+        const answer = make(
+          "details",
+          { class: "entry" },
+          make("summary", {}, "Answer"),
+          answerView(card),
+        );
+        body.append(
+          make(
+            "tr",
+            {},
+            make("td", {}, make("div", { html: card.question + card.given }), answer),
+            make("td", {}, data.topics[card.topic]),
+            make("td", {}, clock(seconds)),
+            make("td", {}, box),
+          ),
+        );
       });
-      const head = ["Question", "Topic", "Time", "Your grade"].map((text) => make("th", { scope: "col" }, text));
+      const head = ["Question", "Topic", "Time", "Your grade"].map((text) =>
+        make("th", { scope: "col" }, text),
+      );
       function sum() {
-        const given = [...body.querySelectorAll("select")].map((box) => box.value).filter(Boolean).map(Number);
+        const given = [...body.querySelectorAll("select")]
+          .map((box) => box.value)
+          .filter(Boolean)
+          .map(Number);
         const points = given.reduce((a, b) => a + b, 0);
         total.textContent = `${given.length} of ${results.length} graded: ${points} of ${2 * results.length} points.`;
       }
       const heading = make("h2", { tabindex: "-1" }, "Grade yourself");
       stage.replaceChildren(
         heading,
-        make("p", {}, `Role: ${value("iv-role")}; seed ${seedBox.value}. The same seed and settings ask the same questions again.`),
-        make("div", { class: "iv-scroll", tabindex: "0", role: "region", "aria-label": "Grading sheet" },
-          make("table", { class: "table" }, make("thead", {}, make("tr", {}, ...head)), body)),
+        make(
+          "p",
+          {},
+          `Role: ${value("iv-role")}; seed ${seedBox.value}. The same seed and settings ask the same questions again.`,
+        ),
+        make(
+          "div",
+          { class: "iv-scroll", tabindex: "0", role: "region", "aria-label": "Grading sheet" },
+          make("table", { class: "table" }, make("thead", {}, make("tr", {}, ...head)), body),
+        ),
         total,
-        make("div", { class: "iv-form" },
+        make(
+          "div",
+          { class: "iv-form" },
           button("Print the sheet", () => window.print()),
-          button("New interview", () => { stage.replaceChildren(); form.hidden = false; seedBox.value = String(1 + Math.floor(Math.random() * 999999)); form.querySelector("select").focus(); })),
+          button("New interview", () => {
+            stage.replaceChildren();
+            form.hidden = false;
+            seedBox.value = String(1 + Math.floor(Math.random() * 999999));
+            form.querySelector("select").focus();
+          }),
+        ),
       );
       sum();
       typeset(stage);
@@ -471,9 +656,16 @@
     root.append(form, message, stage);
   }
 
-  const pages = { "interview-index": index, "interview-practice": practice, "interview-mock": mock };
+  const pages = {
+    "interview-index": index,
+    "interview-practice": practice,
+    "interview-mock": mock,
+  };
   for (const [id, page] of Object.entries(pages)) {
     const root = document.getElementById(id);
-    if (root) { root.replaceChildren(); page(root); }
+    if (root) {
+      root.replaceChildren();
+      page(root);
+    }
   }
 })();

@@ -5,8 +5,6 @@ Each dataset is a folder ``data/<name>/`` with one or more CSV files, a data car
 the wheel, so that the same call works in a clone, in an installed package and on Colab.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 from pathlib import Path

@@ -10,8 +10,6 @@ References
 M. Okabe and K. Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/.
 """
 
-from __future__ import annotations
-
 import matplotlib as mpl
 from cycler import cycler
 

@@ -7,10 +7,11 @@ be: only a claim can be refuted. The output's metadata carries the rows of the r
 table as JSON; the site collects them from all chapters into one page.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from html import escape
+
+from runproof.html import header, table
+from runproof.validation import one_of
 
 HOLDS = "holds"
 REFUTED = "refuted"
@@ -238,14 +239,8 @@ def html_table(claims, caption="Claims and computed verdicts"):
     str
         HTML. The verdict is text; the mark beside it only repeats it.
     """
-    names = ("#", "Claim", "Who says it, and where", "Verdict", "Evidence")
-    header = "".join(f'<th scope="col">{name}</th>' for name in names)
-    rows = "".join(_html_row(row) for row in claims)
-    return (
-        '<div class="runproof-ledger" style="overflow-x:auto" tabindex="0" role="region" '
-        f'aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    head = header(["#", "Claim", "Who says it, and where", "Verdict", "Evidence"])
+    return table("runproof-ledger", caption, head, "".join(map(_html_row, claims)))
 
 
 def _html_row(row):
@@ -277,8 +272,7 @@ def _verdict(stance, holds, shown, condition):
 
 
 def _check_texts(claim, stance, source, where, evidence, condition):
-    if stance not in STANCES:
-        raise ValueError(f"stance must be one of {', '.join(STANCES)}, got {stance!r}")
+    one_of("stance", stance, STANCES)
     texts = {"claim": claim, "evidence": evidence}
     if stance != "ours":
         texts |= {"source": source, "where": where}

@@ -8,12 +8,8 @@ writes the film (H.264 and AAC in MP4), captions beside it (``eta_path.vtt``) an
 the page to show until it plays (``eta_path.png``). `make_film` films any other path.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +27,8 @@ from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
 from runproof import sound
+from runproof.files import written_whole
+from runproof.validation import number, whole_number
 
 __all__ = ["captions", "eta_path", "make_film", "path_sound", "reveal"]
 
@@ -58,11 +56,9 @@ def eta_path(t, n=None, sigma=0.5):
     ndarray of complex, shape (n,)
         To the accuracy of a drawing: each phase t log k is off by about 10^-16 t.
     """
-    if not (1 <= t <= 1e7 and 0 < sigma < 20):
-        raise ValueError(f"t must be from 1 to 1e7 and sigma from 0 to 20, got {t} and {sigma}")
-    n = math.ceil(t) if n is None else n
-    if not 2 <= n <= 2 * 10**7:
-        raise ValueError(f"n must be from 2 to 2e7, got {n}")
+    t, sigma = number("t", t, 1, 1e7), number("sigma", sigma, 0, 20, "()")
+    n = whole_number("n", math.ceil(t) if n is None else n, 2)
+    number("n", n, 2, 2e7)
     k = np.arange(1, n + 1)
     signs = np.where(k % 2, 1, -1)
     return np.cumsum(signs * k**-sigma * np.exp(-1j * (t * np.log(k) % (2 * np.pi))))
@@ -89,8 +85,7 @@ def reveal(path, frames):
         from one point to the next.
     """
     path = _checked_path(path)
-    if frames < 2:
-        raise ValueError(f"frames must be at least 2, got {frames}")
+    frames = whole_number("frames", frames, 2)
     grid = np.geomspace(1, len(path), 8000)
     legs = np.abs(np.diff(_along(_smooth(path), grid)))
     distance = np.concatenate([[0], np.cumsum(legs)])
@@ -128,8 +123,7 @@ def path_sound(path, seconds=22.0):
     ndarray, shape (samples, 2)
         At `runproof.sound.RATE`; it rings for about two more seconds.
     """
-    if not 1 <= seconds <= 600:
-        raise ValueError(f"seconds must be from 1 to 600, got {seconds}")
+    seconds = number("seconds", seconds, 1, 600)
     smooth = _smooth(_checked_path(path))
     table = pd.DataFrame(_along(smooth, reveal(path, round(seconds * _TEMPO) + 1)), columns=["z"])
     table = pd.DataFrame(
@@ -215,16 +209,14 @@ def make_film(
         raise ValueError(f"out must end in .mp4, got {out.name!r}")
     if not out.parent.is_dir():
         raise FileNotFoundError(f"{out.parent} must be a directory")
-    if not 1 <= fps <= 60:
-        raise ValueError(f"fps must be from 1 to 60, got {fps}")
+    fps = number("fps", fps, 1, 60)
     if any(side % 16 or not 160 <= side <= 4096 for side in size):
         raise ValueError(f"size must be two multiples of 16 from 160 to 4096, got {size}")
     places = _film_places(path, places, max(2, math.ceil(len(audio) / sound.RATE * fps)), fps)
     captions_text, program = _web_vtt(cues), _ffmpeg()
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
-        film, still, vtt, track = (
-            Path(folder) / f"film{e}" for e in (".mp4", ".png", ".vtt", ".wav")
-        )
+    files = [out.with_suffix(suffix) for suffix in (".png", ".vtt", ".mp4")]
+    with tempfile.TemporaryDirectory() as folder, written_whole(*files) as (still, vtt, film):
+        track = Path(folder, "track.wav")
         sound.write(track, audio)
         scene = _Scene(path, title, size)
         with _encoder(program, film, track, size, fps) as pipe:
@@ -235,9 +227,6 @@ def make_film(
             raise ValueError(f"the film takes {taken:,} bytes, more than limit={limit:,}")
         Image.fromarray(frame).save(still)
         vtt.write_text(captions_text, encoding="utf-8")
-        for made in (still, vtt, film):
-            shutil.copymode(track, made)
-            os.replace(made, out.with_suffix(made.suffix))
     return out
 
 

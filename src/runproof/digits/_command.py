@@ -20,10 +20,11 @@ import psutil
 from tqdm import tqdm
 
 import runproof.digits
-from runproof.checks import whole_number
 from runproof.digits.formula import run_lengths_by_formula
 from runproof.digits.roots import BYTES_PER_DIGIT, fraction, require_memory_for_root, sqrt_bits
 from runproof.digits.runs import first_occurrences, records_among
+from runproof.files import written_whole
+from runproof.validation import whole_number
 
 
 def main(argv=None):
@@ -134,18 +135,12 @@ def _check_outputs(paths):
 
 def _write_atomically(texts):
     """Write the text of each path; if that fails, leave every path as it was."""
-    parts = {path: path.with_name(f"{path.name}.{os.getpid()}.part") for path in texts}
-    try:
-        for path, text in texts.items():
-            with parts[path].open("w", newline="") as file:
+    with written_whole(*texts) as parts:
+        for part, text in zip(parts, texts.values(), strict=True):
+            with part.open("w", newline="") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-        for path, part in parts.items():
-            os.replace(part, path)
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
 
 
 def _in_child(p, q, n, method):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runproof.checks import require_memory, whole_number
+from runproof.validation import random_generator, require_memory, whole_number
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,11 +125,13 @@ def random_bits(n, random_state=None):
         If n digits need more memory than is available.
     """
     n = whole_number("n", n, 1)
-    try:
-        generator = np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"random_state must be None, an int >= 0 or a NumPy generator, got {random_state!r}"
-        ) from error
+    generator = random_generator(random_state)
     require_memory(f"{n:,} random digits", n // 8 + (1 << 20))
     return cut_to_bits(generator.integers(0, 256, -(-n // 8), dtype=np.uint8), n)
+
+
+def require_bits(name, bits):
+    """Return Bits, or raise what says that something else was given."""
+    if not isinstance(bits, Bits):
+        raise TypeError(f"{name} must be Bits, got {type(bits).__name__}")
+    return bits

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from runproof.checks import require_memory, whole_number
 from runproof.digits.roots import fraction
+from runproof.validation import require_memory, whole_number
 
 _BLOCK_STEPS = 256
 _GUARD_BITS = 64

@@ -8,8 +8,8 @@ import flint
 import gmpy2
 import numpy as np
 
-from runproof.checks import require_memory, whole_number
 from runproof.digits.bits import cut_to_bits
+from runproof.validation import one_of, require_memory, whole_number
 
 # Peak memory in bytes per digit, measured from 10^8 to 10^10 digits, rounded up.
 BYTES_PER_DIGIT = {"flint": 0.8, "isqrt": 1.2}
@@ -61,8 +61,7 @@ def sqrt_bits(p, q, n, method="flint"):
     """
     p, q = fraction(p, q)
     n = whole_number("n", n, 1)
-    if method not in BYTES_PER_DIGIT:
-        raise ValueError(f"method must be one of {sorted(BYTES_PER_DIGIT)}, got {method!r}")
+    one_of("method", method, BYTES_PER_DIGIT)
     require_memory_for_root(n, method)
     size = -(-n // 8)  # whole bytes: the digits then need no shift
     if method == "flint":

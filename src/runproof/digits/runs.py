@@ -7,8 +7,8 @@ from itertools import count
 import numpy as np
 import pandas as pd
 
-from runproof.checks import whole_number
-from runproof.digits.bits import Bits
+from runproof.digits.bits import require_bits
+from runproof.validation import whole_number
 
 _BLOCK_BYTES = 1 << 18  # digits are looked at in blocks that stay in cache
 _SHORT_RUNS = frozenset(range(1, 15))  # the lengths a run without a zero byte can have
@@ -78,7 +78,7 @@ def first_occurrences(bits):
 
     The sequence for sqrt(2) is OEIS A084187, whose positions are one greater.
     """
-    _check_bits(bits)
+    require_bits("bits", bits)
     first = {}
     for ones in _ones(bits, 1 << 10):
         _note_first(first, ones[:-1], np.diff(ones) - 1)
@@ -110,7 +110,7 @@ def run_length_counts(bits, digit=0):
     TypeError, ValueError
         If an argument is not as described.
     """
-    _check_bits(bits)
+    require_bits("bits", bits)
     if whole_number("digit", digit, 0) > 1:
         raise ValueError(f"digit must be 0 or 1, got {digit}")
     table, longer, cap = np.zeros(1024, np.int64), Counter(), 1023
@@ -123,11 +123,6 @@ def run_length_counts(bits, digit=0):
     counts = {k: int(table[k]) for k in range(1, cap) if table[k]} | dict(sorted(longer.items()))
     index = pd.Index(list(counts), dtype=np.int64, name="length")
     return pd.Series(list(counts.values()), index, dtype=np.int64, name="count")
-
-
-def _check_bits(bits):
-    if not isinstance(bits, Bits):
-        raise TypeError(f"bits must be Bits, got {type(bits).__name__}")
 
 
 def _ones(bits, block):

@@ -1,7 +1,5 @@
 """What a fit cannot tell: parameters on a bound of the search, or nearly as good there."""
 
-from __future__ import annotations
-
 from scipy.optimize import minimize
 
 __all__ = ["NAMES", "at_bound", "in_order"]

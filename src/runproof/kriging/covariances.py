@@ -6,17 +6,14 @@ there is anisotropy. The nugget is what varies without any correlation: the jump
 variogram at distance 0.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numba import njit
 
-from runproof.checks import require_memory
-from runproof.kriging._checks import positive
 from runproof.kriging.bounds import NAMES
+from runproof.validation import number, one_of, require_memory
 
 __all__ = ["KINDS", "Covariance", "correlation", "correlation_matrix", "correlation_slope"]
 
@@ -150,7 +147,11 @@ class Covariance:
     def __post_init__(self):
         check_kind(self.kind)
         for name in ("sill", "range_", "nugget"):
-            object.__setattr__(self, name, positive(name, getattr(self, name), name == "nugget"))
+            object.__setattr__(
+                self,
+                name,
+                number(name, getattr(self, name), 0, ends="[]" if name == "nugget" else "()"),
+            )
         if self.anisotropy is not None:
             object.__setattr__(self, "anisotropy", check_anisotropy(self.anisotropy))
         object.__setattr__(self, "at_bound", check_names(self.at_bound))
@@ -244,8 +245,7 @@ class Covariance:
 
 def check_kind(kind):
     """Refuse a name that is not in `KINDS`."""
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ValueError(f"covariance must be one of {', '.join(KINDS)}; got {kind!r}")
+    one_of("covariance", kind, KINDS)
 
 
 def check_names(names):

@@ -1,13 +1,11 @@
 """Kriging from all sites at once: one factorization for trend, predictions and leave-one-out."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
 
-from runproof.checks import require_memory
+from runproof.validation import require_memory
 
 __all__ = ["DenseKriging"]
 

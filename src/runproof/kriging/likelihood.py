@@ -7,8 +7,6 @@ the nugget is given and above 0, log sill takes the place of log eta: its bounds
 depend on how small the nugget is.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -18,7 +16,6 @@ from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 from threadpoolctl import threadpool_limits
 
-from runproof.checks import require_memory
 from runproof.kriging.bounds import at_bound, in_order
 from runproof.kriging.covariances import (
     GAUSSIAN,
@@ -28,6 +25,7 @@ from runproof.kriging.covariances import (
     correlation_slope,
     stretch,
 )
+from runproof.validation import require_memory
 
 __all__ = ["fit_likelihood"]
 

@@ -6,17 +6,15 @@ it, [C | B] becomes [U | U'^-1 B]. The columns are then whitened: in them, dot p
 those of generalized least squares.
 """
 
-from __future__ import annotations
-
 import joblib
 import numpy as np
 from numba import njit
 from scipy.spatial import cKDTree
 from tqdm import tqdm
 
-from runproof.checks import require_memory, whole_number
-from runproof.kriging._checks import coordinates, finite_matrix
 from runproof.kriging.covariances import correlation
+from runproof.kriging.sites import coordinates, finite_matrix
+from runproof.validation import require_memory, whole_number
 
 __all__ = ["nearest_sites", "predict_local"]
 

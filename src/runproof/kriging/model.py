@@ -1,7 +1,5 @@
 """Kriging as a scikit-learn estimator: fit a covariance, predict with variance, leave one out."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -10,15 +8,15 @@ from scipy.spatial import cKDTree
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from runproof.checks import whole_number
-from runproof.kriging._checks import coordinates, positive, sites_and_values
 from runproof.kriging.covariances import Covariance, check_anisotropy, check_kind, stretch
 from runproof.kriging.dense import DenseKriging
 from runproof.kriging.likelihood import fit_likelihood
 from runproof.kriging.local import predict_local
+from runproof.kriging.sites import coordinates, sites_and_values
 from runproof.kriging.trends import Trend
 from runproof.kriging.variograms import empirical_variogram, fit_variogram
 from runproof.kriging.vecchia import fit_vecchia
+from runproof.validation import number, one_of, whole_number
 
 __all__ = ["Kriging"]
 
@@ -301,8 +299,7 @@ class Kriging(RegressorMixin, BaseEstimator):
         )
 
     def _check_parameters(self):
-        if self.method not in _METHODS:
-            raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {self.method!r}")
+        one_of("method", self.method, _METHODS)
         if isinstance(self.covariance, Covariance):
             if self.nugget != "fit" or self.anisotropy is not None:
                 raise ValueError(
@@ -317,7 +314,7 @@ class Kriging(RegressorMixin, BaseEstimator):
                 f"got covariance={self.covariance!r}"
             )
         if self.nugget != "fit":
-            positive("nugget", self.nugget, zero_too=True)
+            number("nugget", self.nugget, 0)
         if self.anisotropy == "fit":
             if self.method not in ("reml", "ml"):
                 raise ValueError(

@@ -1,13 +1,11 @@
 """How rough a surface on a grid is: two integrals over its derivatives."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
 
-from runproof.checks import require_memory
-from runproof.kriging._checks import finite_matrix, positive
+from runproof.kriging.sites import finite_matrix
+from runproof.validation import number, require_memory
 
 __all__ = ["Smoothness", "smoothness"]
 
@@ -66,7 +64,7 @@ def smoothness(surface, spacing):
     steps = (spacing, spacing) if np.ndim(spacing) == 0 else tuple(spacing)
     if len(steps) != 2:
         raise ValueError(f"spacing must be one number or two, got {spacing!r}")
-    dy, dx = (positive("spacing", step) for step in steps)
+    dy, dx = (number("spacing", step, 0, ends="()") for step in steps)
     zyy, zxx = _second_differences(z, dy), _second_differences(z.T, dx).T
     twist = np.diff(np.diff(z, axis=0), axis=1) / (dx * dy)  # zxy at the middles of the cells
     energy = _integral(zxx**2 + zyy**2, dy, dx) + 2 * float((twist**2).sum()) * dx * dy

@@ -1,13 +1,11 @@
 """The trend of universal kriging: polynomials of the coordinates, and external drift."""
 
-from __future__ import annotations
-
 from itertools import combinations_with_replacement
 
 import numpy as np
 import pandas as pd
 
-from runproof.kriging._checks import finite_matrix
+from runproof.kriging.sites import finite_matrix
 
 DEGREES = {"constant": 0, "linear": 1, "quadratic": 2}
 

@@ -1,7 +1,5 @@
 """Variograms: the empirical one by distance classes, and a model fitted to it."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -9,8 +7,6 @@ import pandas as pd
 from numba import njit
 from scipy.optimize import minimize_scalar, nnls
 
-from runproof.checks import require_memory, whole_number
-from runproof.kriging._checks import positive, sites_and_values
 from runproof.kriging.bounds import in_order
 from runproof.kriging.covariances import (
     KINDS,
@@ -20,6 +16,8 @@ from runproof.kriging.covariances import (
     check_kind,
     stretch,
 )
+from runproof.kriging.sites import sites_and_values
+from runproof.validation import number, require_memory, whole_number
 
 __all__ = ["empirical_variogram", "fit_variogram"]
 
@@ -68,7 +66,7 @@ def empirical_variogram(sites, values, *, cutoff=None, bins=15, anisotropy=None)
         sites = stretch(sites, check_anisotropy(anisotropy))
     if cutoff is None:
         cutoff = float(np.linalg.norm(np.ptp(sites, axis=0))) / 3
-    cutoff = positive("cutoff", cutoff)
+    cutoff = number("cutoff", cutoff, 0, ends="()")
     require_memory("a variogram of these classes", 24 * bins)
     pairs, distance, gamma = _by_distance(sites, values, cutoff, bins)
     table = pd.DataFrame({"pairs": pairs, "distance": distance, "gamma": gamma})
@@ -127,7 +125,7 @@ def fit_variogram(table, kind, *, nugget="fit", anisotropy=None):
     """
     check_kind(kind)
     if nugget != "fit":
-        nugget = positive("nugget", nugget, zero_too=True)
+        nugget = number("nugget", nugget, 0)
     missing = {"pairs", "distance", "gamma"} - set(getattr(table, "columns", ()))
     if missing or len(table) < 3:
         raise ValueError(

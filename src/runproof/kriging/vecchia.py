@@ -5,8 +5,6 @@ the sites before it. The approximation conditions on the nearest of these only. 
 grows with the number of sites, not with its cube, and no large matrix is ever held.
 """
 
-from __future__ import annotations
-
 import math
 
 import joblib
@@ -16,7 +14,6 @@ from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 from tqdm import tqdm
 
-from runproof.checks import require_memory, whole_number
 from runproof.kriging.bounds import at_bound
 from runproof.kriging.covariances import (
     KINDS,
@@ -27,6 +24,7 @@ from runproof.kriging.covariances import (
     stretch,
 )
 from runproof.kriging.local import JITTER, check_sites, distance, factor, fill
+from runproof.validation import require_memory, whole_number
 
 __all__ = ["fit_vecchia", "vecchia_log_likelihood"]
 

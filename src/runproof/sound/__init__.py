@@ -11,7 +11,7 @@ that in a notebook together with the words that say what is heard, `write` saves
 Levels in dB are relative to full scale, unless they are sound pressure levels.
 """
 
-from runproof.sound._checks import RATE
+from runproof.sound.audio import RATE
 from runproof.sound.desk import mix, normalize, room, true_peak
 from runproof.sound.measure import click_energy, loudness_range, short_term_level, spectrogram
 from runproof.sound.notes import SCALES, quantize, scale, sonify

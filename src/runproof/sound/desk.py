@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import signal
 
-from runproof.sound._checks import RATE, peak_level, rate_of, stereo, within
+from runproof.sound.audio import RATE, peak_level, rate_of, stereo
+from runproof.validation import number
 
 _BLOCK, _EDGE = 1 << 16, 16  # samples worked on at a time, and their reach into the next block
 
@@ -71,8 +72,8 @@ def room(audio, seconds=1.2, gain=-14.0, rate=RATE, peak=-1.0):
     audio = stereo(audio)
     rate_of(rate)
     peak_level(peak)
-    within("seconds", seconds, 0.1, 20, "seconds")
-    within("gain", gain, -60, 20, "dB")
+    number("seconds", seconds, 0.1, 20)
+    number("gain", gain, -60, 20, unit="dB")
     time = np.arange(round(seconds * rate)) / rate
     fall = 10 ** (-3 * time / seconds) * raised_cosine(time / 0.02)
     fall *= raised_cosine(4 * (1 - time / seconds))

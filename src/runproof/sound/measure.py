@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import fft, signal
 
-from runproof.sound._checks import RATE, stereo
+from runproof.sound.audio import RATE, stereo
 
 
 def short_term_level(audio, rate=RATE, window=0.4):

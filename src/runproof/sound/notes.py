@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from runproof.sound._checks import known, positive
+from runproof.sound.audio import known, numbers
 
 # Semitones above the root.
 SCALES = {
@@ -80,8 +80,8 @@ def quantize(frequency, tones):
     ValueError
         If a frequency is not positive and finite, or there are no tones.
     """
-    frequency = positive("frequency", frequency)
-    tones = np.sort(positive("tones", tones).ravel())
+    frequency = numbers("frequency", frequency, 0, np.inf, "Hz", "()")
+    tones = np.sort(numbers("tones", tones, 0, np.inf, "Hz", "()").ravel())
     if not tones.size:
         raise ValueError("tones must not be empty")
     borders = np.sqrt(tones[:-1] * tones[1:])
@@ -149,7 +149,9 @@ def _follow(table, channel, rule):
         return values[np.minimum(place * values.size, values.size - 1).astype(int)]
     if values.size != 2 or values[0] >= values[1]:
         raise ValueError(f"{channel}: a range must be (low, high) with low < high, got {target!r}")
-    low, high = positive(channel, values) if channel == "frequency" else values
+    low, high = (
+        numbers(channel, values, 0, np.inf, "Hz", "()") if channel == "frequency" else values
+    )
     return low * (high / low) ** place if channel == "frequency" else low + (high - low) * place
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -11,7 +10,9 @@ import numpy as np
 import soundfile
 from scipy import signal
 
-from runproof.sound._checks import RATE, rate_of, stereo, within
+from runproof.files import written_whole
+from runproof.sound.audio import RATE, rate_of, stereo
+from runproof.validation import number
 
 _FORMATS = {".wav": "WAV", ".flac": "FLAC", ".mp3": "MP3"}
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -47,12 +48,8 @@ def write(path, audio, rate=RATE, bits=16):
     if path.suffix.lower() not in _FORMATS:
         raise ValueError(f"path must end in {', '.join(_FORMATS)}, got {path.name!r}")
     encoded = _encode(audio, rate, _FORMATS[path.suffix.lower()], bits)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with written_whole(path) as (part,):
         part.write_bytes(encoded)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
@@ -152,7 +149,7 @@ def player(audio, description, rate=RATE, quality=0.5, compact=True, limit=700_0
         raise ValueError(
             f"description must say in at least 20 characters what is heard, got {description!r}"
         )
-    within("quality", quality, 0, 1, "")
+    number("quality", quality, 0, 1)
     rate_of(rate)
     seconds = len(stereo(audio)) / rate
     if compact and rate // 2 in _MP3_RATES:

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
-from runproof.sound._checks import (
+from runproof.sound.audio import (
     RATE,
     known,
+    numbers,
     peak_level,
-    positive,
     rate_of,
-    require_memory,
-    within,
+    require_memory_for,
 )
 from runproof.sound.desk import normalize, raised_cosine
+from runproof.validation import one_of
 
 # ISO 226:2003, table 1: frequency in Hz, exponent of loudness, transfer level and threshold in dB.
 # fmt: off
@@ -110,8 +110,8 @@ def sound_pressure(frequency, phon):
     by monotone cubics.
     """
     frequency, phon = np.asarray(frequency, dtype=float), np.asarray(phon, dtype=float)
-    within("frequency", frequency, _LOWEST, _HIGHEST, "Hz, where loudness is standardized")
-    within("loudness", phon, 20, 90, "phons")
+    numbers("frequency", frequency, _LOWEST, _HIGHEST, "Hz, where loudness is standardized")
+    numbers("loudness", phon, 20, 90, "phons")
     alpha, transfer, threshold = np.moveaxis(_contours(np.log(frequency)), -1, 0)
     a = 4.47e-3 * (10 ** (0.025 * phon) - 1.15)
     a = a + (0.4 * 10 ** ((threshold + transfer) / 10 - 9)) ** alpha
@@ -167,7 +167,7 @@ def synthesize(notes, timbre="flute", rate=RATE, peak=-1.0):
     notes = _checked_notes(notes, rate)
     seconds = (notes["start"] + notes["duration"]).max() + timbre.release
     samples = int(np.ceil(seconds * rate)) + 1
-    require_memory(f"{seconds:,.0f} s of stereo sound", samples)
+    require_memory_for(f"{seconds:,.0f} s of stereo sound", samples)
     audio = np.zeros((samples, 2))
     angle = (notes["pan"].to_numpy() + 1) * np.pi / 4
     for note, left, right in zip(notes.itertuples(), np.cos(angle), np.sin(angle), strict=True):
@@ -193,24 +193,23 @@ def _checked_notes(notes, rate):
     notes = notes.astype(float)
     if len(bad := notes.index[~np.isfinite(notes).all(axis=1)]):
         raise ValueError(f"notes must be finite numbers, row {bad[0]} is {dict(notes.loc[bad[0]])}")
-    positive("frequency", notes["frequency"])
-    positive("duration", notes["duration"])
+    numbers("frequency", notes["frequency"], 0, np.inf, "Hz", "()")
+    numbers("duration", notes["duration"], 0, np.inf, "seconds", "()")
     if (highest := notes["frequency"].max()) >= rate / 2:
         raise ValueError(f"frequency must be below half the rate, {rate / 2} Hz, got {highest}")
     if "loudness" in notes:
         sound_pressure(notes["frequency"], notes["loudness"])
     else:
-        within("level", notes["level"], -120, 0, "dB")
-    within("pan", notes["pan"], -1, 1, "")
-    within("start", notes["start"], 0, np.inf, "seconds")
+        numbers("level", notes["level"], -120, 0, "dB")
+    numbers("pan", notes["pan"], -1, 1, "")
+    numbers("start", notes["start"], 0, np.inf, "seconds")
     return notes
 
 
 def _timbre(timbre):
     if isinstance(timbre, Timbre):
         return timbre
-    if timbre not in TIMBRES:
-        raise ValueError(f"unknown timbre {timbre!r}; known: {', '.join(TIMBRES)}")
+    one_of("timbre", timbre, TIMBRES)
     return TIMBRES[timbre]
 
 

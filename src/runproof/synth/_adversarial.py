@@ -1,7 +1,5 @@
 """Two networks against each other, the whole training compiled: what `GAN` runs on."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 from typing import NamedTuple
@@ -39,9 +37,9 @@ class Plan(NamedTuple):
         Rows of a step.
     learning_rate : float
         Of Adam.
-    fall : tuple of int
+    lr_decay : tuple of int
         From which step on, and over how many, the learning rate falls to 0; of 0 steps: never.
-    averaging : float
+    ema_decay : float
         What the running average of the generator's weights keeps at each step.
     """
 
@@ -55,8 +53,8 @@ class Plan(NamedTuple):
     penalty: float
     batch_size: int
     learning_rate: float
-    fall: tuple
-    averaging: float
+    lr_decay: tuple
+    ema_decay: float
 
 
 class State(NamedTuple):
@@ -140,7 +138,7 @@ def step(state, rows, key, plan):
     gradient = jax.grad(generator_loss)(generator, critic, rows, two, plan)
     updates, generator_memory = optimizer.update(gradient, generator_memory)
     generator = optax.apply_updates(generator, updates)
-    keep = plan.averaging
+    keep = plan.ema_decay
     average = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, average, generator)
     return State(generator, critic, generator_memory, critic_memory, average)
 
@@ -277,7 +275,7 @@ def judge(critic, x):
 
 
 def _optimizer(plan):
-    begin, length = plan.fall
+    begin, length = plan.lr_decay
 
     def rate(count):
         share = jnp.clip((count - begin) / length, 0, 1)

@@ -1,7 +1,5 @@
 """Columns of numbers as normal scores, and back: what `GAN` and `ForestFlow` work on."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import ndtri
 

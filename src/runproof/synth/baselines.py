@@ -5,12 +5,11 @@ every row apart and have no dependence, but a category that names a person, such
 they give away as it is. A method must beat the second without becoming the first.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from runproof.synth.margins import Margins
 from runproof.synth.table import Generator
+from runproof.validation import number
 
 __all__ = ["Bootstrap", "IndependentMargins", "JitteredBootstrap"]
 
@@ -72,11 +71,7 @@ class JitteredBootstrap(Bootstrap):
         self.scale = scale
 
     def _fit(self, codes):
-        scale = self.scale
-        if isinstance(scale, bool) or not isinstance(scale, (int, float, np.number)):
-            raise TypeError(f"scale must be a number, got {scale!r}")
-        if not 0 < scale < np.inf:
-            raise ValueError(f"scale must be above 0 and finite, got {scale}")
+        scale = number("scale", self.scale, 0, ends="()")
         self.rows_ = codes
         self.noise_ = np.where(self.schema_.discrete, 0.0, scale * np.nanstd(codes, axis=0))
 

@@ -6,14 +6,12 @@ through the quantile functions. A value of a discrete column, or a missing one, 
 interval of its latent number, and both copulas here are fitted to intervals.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
-from runproof.checks import whole_number
 from runproof.synth.dependence import Gaussian, Vine
 from runproof.synth.margins import Margins
 from runproof.synth.table import Conditions, Generator
+from runproof.validation import number_or_auto, one_of, whole_number
 
 __all__ = ["GaussianCopula", "VineCopula"]
 
@@ -170,11 +168,8 @@ class GaussianCopula(_Copula):
         self.min_rows = min_rows
 
     def _fit(self, codes):
-        if self.correlation not in ("normal", "spearman"):
-            raise ValueError(
-                f"correlation must be 'normal' or 'spearman', got {self.correlation!r}"
-            )
-        _check_shrinkage(self.shrinkage)
+        one_of("correlation", self.correlation, ("normal", "spearman"))
+        number_or_auto("shrinkage", self.shrinkage, 0, 1)
         super()._fit(codes)
         self.correlation_ = self.copula_.correlation
         self.shrinkage_ = self.copula_.shrinkage
@@ -244,10 +239,7 @@ class VineCopula(_Copula):
         self.n_jobs = n_jobs
 
     def _fit(self, codes):
-        if self.families not in ("simple", "gaussian", "all"):
-            raise ValueError(
-                f"families must be 'simple', 'gaussian' or 'all', got {self.families!r}"
-            )
+        one_of("families", self.families, ("simple", "gaussian", "all"))
         if self.truncation is not None:
             whole_number("truncation", self.truncation, 1)
         whole_number("max_rows", self.max_rows, 10)
@@ -263,16 +255,6 @@ class VineCopula(_Copula):
         vine = Vine(lower, upper, margins.tied, self.families, self.truncation, self.n_jobs)
         vine.calibrate(margins)
         return vine
-
-
-def _check_shrinkage(shrinkage):
-    if isinstance(shrinkage, str):
-        if shrinkage != "auto":
-            raise ValueError(f"shrinkage must be 'auto' or a number, got {shrinkage!r}")
-    elif isinstance(shrinkage, bool) or not isinstance(shrinkage, (int, float, np.number)):
-        raise TypeError(f"shrinkage must be 'auto' or a number, got {shrinkage!r}")
-    elif not 0 <= shrinkage <= 1:
-        raise ValueError(f"shrinkage must be in [0, 1], got {shrinkage}")
 
 
 def _same(values, line):

@@ -3,8 +3,6 @@
 Both are fitted to intervals [F(x-), F(x)]: for a discrete column, that is all a value tells.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -12,7 +10,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from runproof.checks import require_memory
+from runproof.validation import require_memory
 
 __all__ = ["Gaussian", "Vine", "nearest_correlation"]
 

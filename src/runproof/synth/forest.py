@@ -12,8 +12,6 @@ Diffusions", arXiv:2303.08797 (the trigonometric path); P. Geurts, D. Ernst, L. 
 "Extremely randomized trees", Machine Learning 63 (2006) 3-42.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -24,11 +22,11 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
-from runproof.checks import require_memory, whole_number
 from runproof.synth._ranks import Law, copies, normal, normal_scores
-from runproof.synth.evaluate._frames import MixedSpace
+from runproof.synth.space import MixedSpace
 from runproof.synth.table import Column, Conditions, Generator, Schema
 from runproof.synth.trees import Chain, even, features
+from runproof.validation import number_or_auto, require_memory, whole_number
 
 __all__ = ["ForestFlow"]
 
@@ -127,7 +125,7 @@ class ForestFlow(Generator):
         whole_number("min_samples_leaf", self.min_samples_leaf, 2)
         whole_number("min_rows", self.min_rows, 2)
         whole_number("random_state", self.random_state, 0)
-        _check_temperature(self.temperature)
+        number_or_auto("temperature", self.temperature, 0, 1, "(]")
         self.by_ = self.schema_.cell_columns(self.by)
         groups = list(Conditions(self.by_, codes[:, self.by_]).groups())
         for line, rows in groups:
@@ -282,12 +280,3 @@ def _spread(shares, n, rng):
     places = (np.arange(n) + rng.random()) / n
     cells = np.searchsorted(np.cumsum(shares), places, side="right")
     return rng.permutation(np.minimum(cells, len(shares) - 1))
-
-
-def _check_temperature(value):
-    if isinstance(value, str) and value == "auto":
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"temperature must be 'auto' or a number, got {value!r}")
-    if not 0 < value <= 1:
-        raise ValueError(f"temperature must be above 0 and at most 1, got {value}")

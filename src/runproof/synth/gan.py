@@ -10,15 +10,13 @@ GAN", ICLR 2019; N. Huang, A. Gokaslan, V. Kuleshov, J. Tompkin, "The GAN is dea
 the GAN! A Modern GAN Baseline", NeurIPS 2024 (both together).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import ndtr
 from tqdm import tqdm
 
-from runproof.checks import require_memory, whole_number
 from runproof.synth._ranks import Law, copies, normal_scores
 from runproof.synth.table import Generator
+from runproof.validation import number, one_of, require_memory, whole_number
 
 __all__ = ["GAN"]
 
@@ -54,9 +52,9 @@ class GAN(Generator):
         Rows of a step.
     learning_rate : float, default 1e-3
         Of Adam; above 0.
-    fall : float, default 0.5
+    lr_decay : float, default 0.5
         The last share of the steps, from 0 to 1, in which the learning rate falls to 0.
-    averaging : float, default 0.999
+    ema_decay : float, default 0.999
         Samples come from a running average of the weights; 0 is the last step's, below 1.
     holdout : float, default 0
         Share of the rows, below 0.5, that the networks do not see, to stop early by; 0 runs
@@ -114,8 +112,8 @@ class GAN(Generator):
         steps=4000,
         batch_size=128,
         learning_rate=1e-3,
-        fall=0.5,
-        averaging=0.999,
+        lr_decay=0.5,
+        ema_decay=0.999,
         holdout=0.0,
         patience=4,
         random_state=0,
@@ -130,8 +128,8 @@ class GAN(Generator):
         self.steps = steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.fall = fall
-        self.averaging = averaging
+        self.lr_decay = lr_decay
+        self.ema_decay = ema_decay
         self.holdout = holdout
         self.patience = patience
         self.random_state = random_state
@@ -172,8 +170,8 @@ class GAN(Generator):
             steps=10_000,
             batch_size=128,
             learning_rate=1e-3,
-            fall=0.0,
-            averaging=0.0,
+            lr_decay=0.0,
+            ema_decay=0.0,
             random_state=random_state,
             progress=progress,
         )
@@ -213,7 +211,7 @@ class GAN(Generator):
     def _plan(self):
         from runproof.synth._adversarial import Plan
 
-        falling = round(self.fall * self.steps)
+        falling = round(self.lr_decay * self.steps)
         return Plan(
             latent=self.latent,
             hidden=tuple(self.hidden),
@@ -225,8 +223,8 @@ class GAN(Generator):
             penalty=float(self.penalty),
             batch_size=self.batch_size,
             learning_rate=float(self.learning_rate),
-            fall=(self.steps - falling, falling) if falling else (0, 0),
-            averaging=float(self.averaging),
+            lr_decay=(self.steps - falling, falling) if falling else (0, 0),
+            ema_decay=float(self.ema_decay),
         )
 
     def _train(self, rows, watch):
@@ -267,15 +265,14 @@ class GAN(Generator):
                 raise TypeError(f"{name} must be a tuple of whole numbers, got {sizes!r}")
             for size in sizes:
                 whole_number(name, size, 1)
-        if self.loss not in ("relativistic", "logistic"):
-            raise ValueError(f"loss must be 'relativistic' or 'logistic', got {self.loss!r}")
+        one_of("loss", self.loss, ("relativistic", "logistic"))
         if not isinstance(self.scores, (bool, np.bool_)):
             raise TypeError(f"scores must be True or False, got {self.scores!r}")
-        _check_range("penalty", self.penalty, -1e-300, np.inf, "at least 0 and finite")
-        _check_range("learning_rate", self.learning_rate, 0, np.inf, "above 0 and finite")
-        _check_range("fall", self.fall, -1e-300, 1 + 1e-12, "from 0 to 1")
-        _check_range("averaging", self.averaging, -1e-300, 1, "at least 0 and below 1")
-        _check_range("holdout", self.holdout, -1e-300, 0.5, "at least 0 and below 0.5")
+        number("penalty", self.penalty, 0)
+        number("learning_rate", self.learning_rate, 0, ends="()")
+        number("lr_decay", self.lr_decay, 0, 1)
+        number("ema_decay", self.ema_decay, 0, 1, "[)")
+        number("holdout", self.holdout, 0, 0.5, "[)")
 
 
 class _Watch:
@@ -427,10 +424,3 @@ class _Standard:
     def decode(self, places, label):
         values = self.middle + self.scale * places[:, 0]
         return np.where(places[:, 1] > 0.5, np.nan, values) if self.places > 1 else values
-
-
-def _check_range(name, value, low, high, allowed):
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if not low < value < high:
-        raise ValueError(f"{name} must be {allowed}, got {value}")

@@ -8,8 +8,6 @@ the values are real ones, every category and up to 1000 numbers of a column, and
 of a few rows are those people.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -10,17 +10,15 @@ The method, with its quantile bins and multinomial counts, is from V. Granville,
 The automatic numbers of bins and the draws by quantiles are ours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from runproof.checks import whole_number
 from runproof.synth.margins import Margins
 from runproof.synth.table import Generator
+from runproof.validation import whole_number
 
 __all__ = ["NoGAN"]
 

@@ -6,8 +6,6 @@ number, 0 or 1 for a boolean, the position of a category, NaN where a value is m
 and such a matrix into a frame with the dtypes, the order and the ranges of the first one.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -8,8 +8,6 @@ the training rows of half of these. So the second line is a *redrawn half*: half
 training rows, each at most once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,10 +21,11 @@ from scipy.stats import t as student
 from sklearn.base import clone
 from tqdm import tqdm
 
-from runproof.checks import whole_number
+from runproof import html
 from runproof.synth import evaluate as ev
-from runproof.synth.evaluate.noise import cut, number
+from runproof.synth.evaluate.noise import cut, measured
 from runproof.synth.table import Schema
+from runproof.validation import number, whole_number
 
 BAND_LEVEL = 0.9
 FRESH, REDRAWN = "fresh rows", "redrawn half"
@@ -321,8 +320,7 @@ def paired(one, other, better, level=0.95):
     one, other = np.asarray(one, float), np.asarray(other, float)
     if one.ndim != 1 or one.shape != other.shape:
         raise ValueError(f"one and other must be as long, got shapes {one.shape}, {other.shape}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+    number("level", level, 0, 1, "()")
     both = np.isfinite(one) & np.isfinite(other)
     gap = excess(one[both], better) - excess(other[both], better)
     mean, wide = float(gap.mean()) if len(gap) else float("nan"), float("inf")
@@ -404,8 +402,7 @@ def scoreboard(
     splits = whole_number("splits", splits, 1)
     band_splits = whole_number("band_splits", band_splits, 2)
     random_state = whole_number("random_state", random_state, 0)
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+    number("level", level, 0, 1, "()")
     chosen = {name: _metrics(metrics, table, target) for name, table in tables.items()}
     tasks = [
         delayed(_task)(table, chosen[name], generator, (random_state, 1, split), where)
@@ -531,7 +528,7 @@ def _values(table, metrics, generator, seed):
 
 
 def _value(metric, seed, train, holdout, synthetic):
-    return number(metric.function(train, holdout, synthetic, np.random.default_rng(seed)))
+    return measured(metric.function(train, holdout, synthetic, np.random.default_rng(seed)))
 
 
 def _with_band(frame, level):
@@ -577,10 +574,7 @@ class Summary:
         return f"{self.table.to_string()}\n{_LEGEND}"
 
     def _repr_html_(self):
-        head = "".join(
-            f'<th scope="col">{escape(str(name).replace("_", " "))}</th>'
-            for name in ("dataset", "generator", *self.table.columns)
-        )
+        names = ("dataset", "generator", *self.table.columns)
         body = "".join(
             f'<tr><td>{escape(dataset)}</td><th scope="row">{escape(generator)}</th>'
             + "".join(f"<td>{_cell(text)}</td>" for text in line)
@@ -589,12 +583,12 @@ class Summary:
                 self.table.index, self.table.to_numpy(), strict=True
             )
         )
-        caption = f"Mean scores over the splits. {_LEGEND}"
-        return (
-            '<div class="runproof-scoreboard" style="overflow-x:auto" tabindex="0" '
-            'role="region" aria-label="Scoreboard of generators"><table>'
-            f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table></div>"
+        return html.table(
+            "runproof-scoreboard",
+            f"Mean scores over the splits. {_LEGEND}",
+            html.header(str(name).replace("_", " ") for name in names),
+            body,
+            label="Scoreboard of generators",
         )
 
 

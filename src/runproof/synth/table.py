@@ -1,7 +1,5 @@
 """What all generators of synthetic tables share: fit, sample, conditions, and their checks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,10 +8,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from runproof.checks import require_memory, whole_number
 from runproof.synth.schema import Column, Schema
+from runproof.validation import random_generator, require_memory, whole_number
 
-__all__ = ["Column", "Conditions", "Generator", "Schema", "random_generator"]
+__all__ = ["Column", "Conditions", "Generator", "Schema"]
 
 
 @dataclass(frozen=True)
@@ -168,31 +166,6 @@ class Generator(BaseEstimator):
 
     def _sample(self, n, rng, given):
         raise NotImplementedError
-
-
-def random_generator(random_state):
-    """Return a NumPy generator.
-
-    Parameters
-    ----------
-    random_state : None, int, SeedSequence, BitGenerator or Generator
-        As for `numpy.random.default_rng`.
-
-    Returns
-    -------
-    numpy.random.Generator
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is none of these.
-    """
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"random_state must be None, an int >= 0 or a NumPy generator, got {random_state!r}"
-        ) from error
 
 
 def _conditional_generators():

@@ -11,13 +11,11 @@ Official Statistics 21 (2005) 441-462; B. Nowok, G. M. Raab, C. Dibben, "synthpo
 Creation of Synthetic Data in R", Journal of Statistical Software 74 (11) (2016).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from runproof.checks import require_memory, whole_number
 from runproof.synth.table import Generator
+from runproof.validation import require_memory, whole_number
 
 __all__ = ["Sequential"]
 

@@ -6,15 +6,14 @@ node N is slow, and comes in through a factor f and a phase u of each lunar line
 formulas are Schureman's, with which NOAA's harmonic constants are defined.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from runproof.validation import number
 
 __all__ = ["CONSTITUENTS", "Arguments", "arguments", "rayleigh_select"]
 
@@ -199,7 +198,10 @@ def rayleigh_select(hours, rayleigh=0.99):
     TypeError, ValueError
         If an argument is no positive number.
     """
-    hours, rayleigh = positive("hours", hours), positive("rayleigh", rayleigh)
+    hours, rayleigh = (
+        number("hours", hours, 0, ends="()"),
+        number("rayleigh", rayleigh, 0, ends="()"),
+    )
     order = CONSTITUENTS[CONSTITUENTS["rank"] >= 0].sort_values("rank")
     speeds = np.append(0.0, order.speed_deg_per_h)
     apart = np.abs(np.subtract.outer(speeds, speeds)) * hours / 360 >= rayleigh
@@ -411,12 +413,3 @@ def utc(times, name="times"):
             f"{name} must be in the years 1700 to 2200, got {years.min()} to {years.max()}"
         )
     return array.astype("datetime64[ns]")
-
-
-def positive(name, value):
-    """Return a positive finite number as a float, or raise."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    if not 0 < value < np.inf:
-        raise ValueError(f"{name} must be positive and finite, got {value}")
-    return float(value)

@@ -1,11 +1,10 @@
 """The matrix of harmonic analysis, made in blocks so that a long record fits into memory."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from runproof.tides.astronomy import CONSTITUENTS, phasors, positive, rayleigh_select
+from runproof.tides.astronomy import CONSTITUENTS, phasors, rayleigh_select
 from runproof.tides.astronomy import canonical as canonical_names
+from runproof.validation import number
 
 HOUR = 3600 * 10**9  # ns
 YEAR = 365.25 * 24 * HOUR
@@ -76,7 +75,7 @@ def years(times, span):
 
 def choose(times, constituents, rayleigh):
     """Return the names asked for, or those that the times resolve."""
-    rayleigh = positive("rayleigh", rayleigh)
+    rayleigh = number("rayleigh", rayleigh, 0, ends="()")
     if not isinstance(constituents, str):
         return canonical_names(constituents)
     if constituents != "auto":

@@ -6,20 +6,18 @@ covariance by restricted likelihood and a weak prior, and what was not seen is f
 conditional mean. All is exact, and takes time in proportion to the length of the record.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from runproof.checks import require_memory
 from runproof.tides.astronomy import CONSTITUENTS
 from runproof.tides.design import HOUR, Design, choose
 from runproof.tides.harmonic import TidalFit, _solve, require_levels, series, summarize
 from runproof.tides.state_space import NOTHING, backward, forward, gains, smoothed_variance
 from runproof.tides.weather import CENTER, RIVAL, Weather, describe, judge, learn, unpack
+from runproof.validation import require_memory
 
 __all__ = ["FilledSeries", "Weather", "fill_gaps"]
 

@@ -5,20 +5,17 @@ plus weather, with amplitude hypot(a, b) and Greenwich phase lag atan2(b, a). Th
 exact at every time, so gaps, irregular times and long records need no special care.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 import pandas as pd
 from scipy import linalg, stats
 
 from runproof import datasets
-from runproof.checks import require_memory
 from runproof.tides.astronomy import CONSTITUENTS, canonical, utc
 from runproof.tides.design import Design, choose, typical_step, years
+from runproof.validation import number, require_memory
 
 __all__ = ["TidalFit", "fit", "predict"]
 
@@ -65,7 +62,7 @@ def predict(constants, times, mean=0.0):
     the amplitude by about 0.70; of R2, subtract 5 and multiply by 1.23. M1 (there NO1) has
     other node factors. Of the other lines in common, V is the same.
     """
-    times, mean = utc(times), _number("mean", mean)
+    times, mean = utc(times), number("mean", mean)
     names, amplitudes, phases = _constants(constants)
     lags = np.deg2rad(phases)
     beta = np.concatenate([amplitudes * np.cos(lags), amplitudes * np.sin(lags), [mean]])
@@ -185,7 +182,7 @@ def fit(
     times, levels = series(times, levels)
     if method not in ("ols", "huber"):
         raise ValueError(f"method must be 'ols' or 'huber', got {method!r}")
-    min_snr = _number("min_snr", min_snr)
+    min_snr = number("min_snr", min_snr)
     seen = np.isfinite(levels)
     times, levels = times[seen], levels[seen]
     names = choose(times, constituents, rayleigh)
@@ -363,14 +360,6 @@ def require_levels(design):
             f"levels must be more than the {design.width} coefficients of "
             f"{len(design.names)} constituents, got {len(design.times)} that are not missing"
         )
-
-
-def _number(name, value):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    if not np.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value}")
-    return float(value)
 
 
 def _constants(constants):

@@ -7,8 +7,6 @@ damped rotation, which is an Ornstein-Uhlenbeck process at speed 0 and a broaden
 elsewhere. A level adds the first number of each state, and white noise.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

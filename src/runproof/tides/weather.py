@@ -6,8 +6,6 @@ exact gradient and from several starts, so that the answer is a matter of the da
 rounding; and it says of every number how much of it the record has told.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

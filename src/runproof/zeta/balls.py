@@ -15,8 +15,8 @@ import numpy as np
 from flint import acb, arb, ctx
 from tqdm import tqdm
 
-from runproof.checks import require_memory
-from runproof.zeta._checks import T_MAX, real_array, window
+from runproof.validation import require_memory
+from runproof.zeta.heights import T_MAX, real_array, window
 
 SIGMA_MAX = 10.0  # FLINT takes seconds a point beyond 13 or so, where zeta is all but 1
 _POINTS = 64  # of one task

@@ -22,9 +22,9 @@ import numpy as np
 from flint import arb
 from tqdm import tqdm
 
-from runproof.checks import require_memory, whole_number
-from runproof.zeta._checks import T_MAX, real_number
+from runproof.validation import require_memory, whole_number
 from runproof.zeta.balls import certified_z, exact_arb, precision
+from runproof.zeta.heights import T_MAX, exact_number
 from runproof.zeta.panels import BLOCK, CHUNK, U, make_panel, turns, two_product, two_sum
 
 T_MIN = 200.0  # Gabcke's bound holds from here on
@@ -97,10 +97,10 @@ def hardy_z(t0, step, count, return_error=False, *, max_error=1e-9, progress=Fal
     zeta function, 1960. H. M. Edwards, Riemann's Zeta Function, 1974, chapter 7.
     A. M. Odlyzko, A. Schoenhage, Trans. Amer. Math. Soc. 309 (1988).
     """
-    t0 = real_number("t0", t0, 0, T_MAX)
-    step = real_number("step", step, 0, T_MAX, open_low=True)
+    t0 = exact_number("t0", t0, 0, T_MAX)
+    step = exact_number("step", step, 0, T_MAX, open_low=True)
     count = whole_number("count", count, 1)
-    max_error = real_number("max_error", max_error, 0, math.inf)
+    max_error = exact_number("max_error", max_error, 0, math.inf)
     last = Fraction(t0) + (count - 1) * Fraction(step)
     if last > Fraction(T_MAX):
         raise ValueError(

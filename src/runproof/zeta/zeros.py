@@ -8,9 +8,9 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from runproof.checks import require_memory
-from runproof.zeta._checks import T_MAX, real_number, window
+from runproof.validation import require_memory
 from runproof.zeta.balls import certified_sign, certified_z, zeros_up_to
+from runproof.zeta.heights import T_MAX, exact_number, window
 from runproof.zeta.riemann_siegel import T_MIN, grid, scattered
 
 _ZEROS = 512  # of one task, about
@@ -89,7 +89,7 @@ def isolate_zeros(t0, t1, tol=1e-9, n_jobs=None, *, progress=False):
     (2017).
     """
     t0, t1 = window(t0, t1)
-    tol = real_number("tol", tol, 0, T_MAX, open_low=True)
+    tol = exact_number("tol", tol, 0, T_MAX, open_low=True)
     expected = max(1.0, (t1 - t0) * _density(t1))
     require_memory(f"about {expected:,.0f} zeros", 200 * expected + 10**8)
     cell = max(2.0 ** (math.frexp(tol)[1] - 1), float(np.spacing(t1)))

@@ -1,7 +1,5 @@
 """Distances between tables of mixed types: nearest records, transport, coverage."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from typing import NamedTuple
@@ -11,9 +9,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from runproof.checks import require_memory, whole_number
-from runproof.synth.evaluate._frames import MixedSpace, at_most, encode
-from runproof.synth.table import random_generator
+from runproof.synth.space import MixedSpace, at_most, encode
+from runproof.validation import random_generator, require_memory, whole_number
 
 _BLOCK = 2_000_000  # distances computed at a time
 

@@ -1,7 +1,5 @@
 """How like a synthetic table is to a real one: laws, margins, dependence, classifiers."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +9,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from runproof.checks import whole_number
-from runproof.synth.evaluate._frames import at_most, encode
-from runproof.synth.table import random_generator
+from runproof.synth.space import at_most, encode
+from runproof.validation import one_of, random_generator, whole_number
 
 _CACHE = 1 << 20  # comparisons at a time: they should stay in the processor's cache
 
@@ -288,8 +285,7 @@ def correlation_distance(real, synthetic, method="pearson"):
     TypeError, ValueError
         If the tables do not match, or are no tables, or there is no pair of numeric columns.
     """
-    if method not in ("pearson", "spearman"):
-        raise ValueError(f"method must be 'pearson' or 'spearman', got {method!r}")
+    one_of("method", method, ("pearson", "spearman"))
     schema, tables = encode(real=real, synthetic=synthetic)
     picked = [j for j, kind in enumerate(schema.kinds) if kind != "categorical"]
     if len(picked) < 2:

@@ -1,13 +1,11 @@
 """How much of a score is chance: the same metric, real rows against real rows."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from runproof.checks import whole_number
+from runproof.validation import number, whole_number
 
 
 class Band(NamedTuple):
@@ -65,12 +63,11 @@ def noise_band(metric, df, splits=20, parts=2, level=0.9, random_state=None):
         raise TypeError(f"df must be a pandas DataFrame, got {type(df).__name__}")
     splits = whole_number("splits", splits, 1)
     parts = whole_number("parts", parts, 2)
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+    level = number("level", level, 0, 1, "()")
     if len(df) < 2 * parts:
         raise ValueError(f"df must have at least {2 * parts} rows for {parts} parts, got {len(df)}")
     rng = np.random.default_rng(random_state)
-    values = np.array([number(metric(*cut(df, parts, rng))) for _ in range(splits)])
+    values = np.array([measured(metric(*cut(df, parts, rng))) for _ in range(splits)])
     tail = (1 - level) / 2
     low, median, high = np.quantile(values, [tail, 0.5, 1 - tail])
     return Band(float(low), float(median), float(high), values)
@@ -82,6 +79,6 @@ def cut(df, parts, rng):
     return [df.iloc[rows].reset_index(drop=True) for rows in np.array_split(order, parts)]
 
 
-def number(value):
+def measured(value):
     """Return a float, or the first field of a tuple."""
     return float(value[0] if isinstance(value, tuple) else value)

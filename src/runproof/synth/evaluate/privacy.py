@@ -3,8 +3,6 @@
 All of them can find a leak, and none can prove that there is none: each looks for one sign.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +12,9 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import mannwhitneyu, norm
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from runproof.checks import whole_number
-from runproof.synth.evaluate._frames import MixedSpace, at_most, encode
 from runproof.synth.evaluate.fidelity import auc_error
-from runproof.synth.table import random_generator
+from runproof.synth.space import MixedSpace, at_most, encode
+from runproof.validation import number, one_of, random_generator, whole_number
 
 ATTACKS = ("distance", "density")
 ALTERNATIVES = ("greater", "less", "two-sided")
@@ -203,8 +200,7 @@ def tail_test(synthetic, train, holdout, first=4, alternative="greater"):
     >>> found.closest, found.members, bool(found.p_value < 0.05)
     (8, 8.0, True)
     """
-    if alternative not in ALTERNATIVES:
-        raise ValueError(f"alternative must be one of {ALTERNATIVES}, got {alternative!r}")
+    one_of("alternative", alternative, ALTERNATIVES)
     first = whole_number("first", first, 1)
     schema, (new, seen, fresh) = encode(synthetic=synthetic, train=train, holdout=holdout)
     total = len(seen) + len(fresh)
@@ -352,10 +348,8 @@ def membership_attack(
     "density": B. van Breugel, H. Sun, Z. Qian, M. van der Schaar, "Membership Inference
     Attacks against Synthetic Data through Overfitting Detection", AISTATS 2023.
     """
-    if kind not in ATTACKS:
-        raise ValueError(f"kind must be one of {ATTACKS}, got {kind!r}")
-    if not 0 < fpr < 1:
-        raise ValueError(f"fpr must lie between 0 and 1, got {fpr!r}")
+    one_of("kind", kind, ATTACKS)
+    fpr = number("fpr", fpr, 0, 1, "()")
     if max_rows is not None:
         max_rows = whole_number("max_rows", max_rows, 4)
     tables = {"synthetic": synthetic, "members": members, "nonmembers": nonmembers}

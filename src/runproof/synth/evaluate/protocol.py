@@ -12,8 +12,6 @@ Diffusion and Flow-based Gradient-Boosted Trees", AISTATS 2024; scores from the 
 results in the authors' repository, https://github.com/SamsungSAILMontreal/ForestDiffusion.
 """
 
-from __future__ import annotations
-
 from time import perf_counter
 from typing import NamedTuple
 
@@ -22,8 +20,6 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
-from runproof.checks import whole_number
-from runproof.synth.evaluate._frames import MixedSpace, encode
 from runproof.synth.evaluate.distances import (
     closer,
     closest,
@@ -32,6 +28,8 @@ from runproof.synth.evaluate.distances import (
     ratio_of_medians,
     transport,
 )
+from runproof.synth.space import MixedSpace, encode
+from runproof.validation import one_of, whole_number
 
 TARGET = "target"
 CLASS_COUNTS = ("free", "train")
@@ -173,8 +171,7 @@ def forest_diffusion_protocol(
     splits = whole_number("splits", splits, 1)
     generations = whole_number("generations", generations, 1)
     random_state = whole_number("random_state", random_state, 0)
-    if class_counts not in CLASS_COUNTS:
-        raise ValueError(f"class_counts must be one of {CLASS_COUNTS}, got {class_counts!r}")
+    one_of("class_counts", class_counts, CLASS_COUNTS)
     df = _frame(X, y)
     runs, seconds = [], 0.0
     for split in range(splits):

@@ -1,7 +1,5 @@
 """Is a synthetic table of use? Train on it, test on real rows."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +7,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import f1_score, r2_score
 
-from runproof.synth.evaluate._frames import encode
+from runproof.synth.space import encode
 
 
 class Utility(NamedTuple):
