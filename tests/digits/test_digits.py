@@ -631,13 +631,22 @@ def test_a_full_disk_leaves_the_old_file_and_shows_the_result(
     assert os.listdir(tmp_path) == ["r.csv"]
 
 
+def after(setup, words):
+    """Return a command line that runs some Python first, and then becomes the command.
+
+    `preexec_fn` would fork this process, which is not safe once a test has started JAX.
+    """
+    become = f"{setup}; import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
+    return [sys.executable, "-c", become, *map(str, words)]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size")
 def test_a_file_that_may_not_grow_is_not_left_half_written(tmp_path):
-    import resource  # not there on Windows
-
     done = subprocess.run(
-        command("records", "--digits", 1000, "--out", tmp_path / "r.csv"),
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)),
+        after(
+            "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))",
+            command("records", "--digits", 1000, "--out", tmp_path / "r.csv"),
+        ),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
@@ -667,10 +676,12 @@ def group_ends(group, seconds=30):
 def test_an_interrupted_run_stops_and_leaves_nothing(signum, status, tmp_path):
     # Enough digits for minutes: it ends early only if the signal reaches the C call's process.
     run = subprocess.Popen(
-        command("records", "--digits", "3e8", "--out", tmp_path / "r.csv"),
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
         # A shell that starts the tests in the background has Ctrl-C ignored by all below it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        after(
+            "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)",
+            command("records", "--digits", "3e8", "--out", tmp_path / "r.csv"),
+        ),
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     shown = ""
     while "square root to" not in shown:
