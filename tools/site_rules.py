@@ -256,40 +256,51 @@ MATH = r"""() => {
 
 def accessible(seen):
     """axe finds nothing serious or critical."""
+    return _axe(seen, structure=True)
+
+
+def contrast(seen):
+    """axe finds enough contrast; the structure is that of the light page of this width."""
+    return _axe(seen, structure=False)
+
+
+def _axe(seen, structure):
     seen.page.evaluate(AXE_SCRIPT)
     return [
         f"{rule['id']} ({rule['impact']}): {node['html'][:120]} {_first_message(node)}"
-        for rule in seen.page.evaluate(AXE)
+        for rule in seen.page.evaluate(AXE, structure)
         if rule["impact"] in SERIOUS
         for node in rule["nodes"]
     ]
 
 
 # The contrast of a text depends on its color, size, weight and background, so one text of each
-# look is enough. Words of code that repeat a look, and what is inside a formula, are taken out
-# first: axe would spend a minute on them.
-AXE = """async () => {
+# look is enough. What is inside a formula, and bare spans that repeat a look (words of code and
+# of signatures), are taken out first: axe would spend a minute on them.
+AXE = """async (structure) => {
     const behind = e => {
         const {backgroundColor: color, backgroundImage: image, opacity} = getComputedStyle(e);
         const opaque = color.startsWith("rgb(") && opacity === "1";
         return `${color} ${image} ${opacity};` +
             (opaque || !e.parentElement ? "" : behind(e.parentElement));
     };
+    const bare = e => e.tagName === "SPAN" && !e.children.length &&
+        e.getAttributeNames().every(name => name === "class");
     document.querySelectorAll("mjx-container").forEach(e => e.replaceChildren());
     const looks = new Map(), repeated = [];
     for (const e of document.querySelectorAll("body *")) {
         if (!e.checkVisibility()) continue;
+        if (bare(e) && !e.textContent.trim()) repeated.push(e);
         if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
         const {color, fontSize, fontWeight} = getComputedStyle(e);
         const look = [color, fontSize, fontWeight, behind(e)].join();
         if (!looks.has(look)) looks.set(look, e);
-        else if (e.matches("pre span")) repeated.push(e);
+        else if (bare(e)) repeated.push(e);
     }
     repeated.forEach(e => e.replaceWith(e.textContent));
-    const structure = {rules: {"color-contrast": {enabled: false}}};
-    const contrast = {runOnly: ["color-contrast"]};
-    const whole = await axe.run(document, structure);
-    const parts = await axe.run([...looks.values()], contrast);
+    const parts = await axe.run([...looks.values()], {runOnly: ["color-contrast"]});
+    if (!structure) return parts.violations;
+    const whole = await axe.run(document, {rules: {"color-contrast": {enabled: false}}});
     return [...whole.violations, ...parts.violations];
 }"""
 
@@ -417,7 +428,7 @@ def _wrong_download(seen, notebook, urls):
 EVERYWHERE = (no_error_in_the_console, no_other_host, nothing_missing, color_mode, math_typeset)
 RULES = {
     "light": (*EVERYWHERE, head, images, links, copy_buttons, launch_buttons, accessible),
-    "dark": (*EVERYWHERE, accessible),
+    "dark": (*EVERYWHERE, contrast),
     "phone": (*EVERYWHERE, no_sideways_scroll, accessible),
 }
 

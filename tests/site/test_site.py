@@ -159,7 +159,7 @@ BAD = [
     ("math_typeset", GOOD % "<p>See {cite}`knuth`.</p>"),
     ("accessible", GOOD % PALE),
     ("accessible", GOOD % f"<details><summary>Solution</summary>{PALE}</details>"),
-    ("accessible in dark", (GOOD % "").replace("a { color: #9cf }", "a { color: #333 }")),
+    ("contrast in dark", (GOOD % "").replace("a { color: #9cf }", "a { color: #333 }")),
     ("accessible in phone", GOOD % f'<div style="overflow-x:auto">{WIDE}</div>'),
     ("no_sideways_scroll", GOOD % WIDE),
     ("no_sideways_scroll", GOOD % f'<div style="overflow:hidden">{WIDE}</div>'),

@@ -306,6 +306,7 @@ BAD = [
     ("headings", edit("# How large is it?", "# How large is $x$?"), "title has a formula"),
     ("headings", text("#### Deep"), "jumps from H2 to H4"),
     ("headings", text("Words.\n\n### Inside"), "stands inside a cell"),
+    ("author-notes", text("Text.\n\n> **For the author.** Short."), "delete it"),
     ("words", text("This is simply true."), "'simply'"),
     ("words", text("Of course\nit is."), "'of course'"),
     ("words", text("The colour is neutral."), "'colour'"),

@@ -74,6 +74,7 @@ RULES = [
     Rule("axis-labels", code.axis_labels),
     Rule("headings", prose.heading_levels),
     Rule("words", prose.words),
+    Rule("author-notes", prose.author_notes),
     Rule("prose-numbers", prose.prose_numbers),
     Rule("solutions", prose.solutions),
     Rule("skeleton", prose.skeleton, only="chapter"),

@@ -55,6 +55,9 @@ SPELLING = {
     r"(?:e[ds]?|ing|ations?)\b": "-ize",
 }
 
+#: How a note opens that a template gives to its author.
+AUTHOR = "**For the author.**"
+
 GIVEN = re.compile(r"<!--\s*given:(.*?)-->", re.DOTALL)
 FENCE = re.compile(r"^(```+|~~~+)[^\n]*\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
 CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -156,6 +159,13 @@ def _texts(output):
             yield html.unescape(re.sub(r"<[^>]*>", " ", as_text(value)))
         elif mime.startswith("text/") and not any(m.startswith("image/") for m in data):
             yield as_text(value)
+
+
+def author_notes(nb, path):
+    """The template's notes to its author are gone."""
+    for i, cell in markdown(nb):
+        if AUTHOR in cell.source and not path.stem.startswith("_"):
+            yield at(nb, i, f"still has the template's note '{AUTHOR}'; do what it says, delete it")
 
 
 def prose_numbers(nb, path):
