@@ -48,7 +48,7 @@ def test_search_finds_nothing_for_a_word_that_is_nowhere(contexts, site):
 
 def found_by_search(context, site, word):
     """Type a word into the search dialog and return the pages that the search page lists."""
-    with visit(context, site, "book/index.html", MODES["light"]) as seen:
+    with visit(context, site, "book/cite.html", MODES["light"]) as seen:
         seen.page.locator(".search-button:visible, .search-button-field:visible").first.click()
         seen.page.locator("dialog[open] input[type=search]").fill(word)
         seen.page.keyboard.press("Enter")
@@ -102,6 +102,8 @@ def plays(page, media, timeout=30_000):
 def test_every_sound_and_film_plays(contexts, site):
     films = 0
     for chapter in CHAPTERS:
+        if not re.search("<audio|<video", (HTML / chapter).read_text(encoding="utf-8")):
+            continue
         with visit(contexts["light"], site, chapter, MODES["light"]) as seen:
             for media in seen.page.query_selector_all("audio, video"):
                 assert plays(seen.page, media), (
