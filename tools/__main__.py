@@ -15,6 +15,7 @@ def _new(options):
         f"  2. make run NB={name}     execute it in place\n"
         f"  3. make check NB={name}   rules, outputs, engine tests\n"
         f"  4. list notebooks/{name} in _toc.yml"
+        + (", its entries in notebooks/interview/plan.json" if book.is_interview(path) else "")
     )
 
 

@@ -10,6 +10,7 @@ from runproof.ledger import Ledger
 from tools import __main__ as command
 from tools import book, cells, rules
 from tools import run as running
+from tools.chapter import Chapter
 from tools.rules import file
 from tools.rules.prose import SKELETON, is_checked, numbers, told
 
@@ -222,6 +223,7 @@ BAD = [
     ("cell-metadata", edit("double = 2", "# @title Twice the mean\ndouble = 2"), "not folded"),
     ("cell-metadata", mark("xlabel", mystnb={"code_prompt_show": "Look"}), "not folded"),
     ("facts", put(runproof={}), "must tell fits, needs, short"),
+    ("facts", put(runproof=Chapter.read(book.resolve("_template")).facts), "still the template's"),
     ("facts", put(runproof={"short": "S", "needs": "n", "fits": ""}), "each a text"),
     ("facts", put(runproof={"short": "S", "needs": "n", "fits": "f", "fit": "f"}), "nothing else"),
     ("execution-counts", lambda nb: find(nb, "xlabel").update(execution_count=None), "None"),
@@ -262,7 +264,11 @@ BAD = [
     ("set-up", code("import google.colab"), "second set-up"),
     ("cell-size", code(LONG), "13 lines"),
     ("cell-size", edit(CLAIM, "\n".join(["x = 1"] * 12) + f"\n{CLAIM}"), "13 lines"),
-    ("cell-size", code("\n".join(["x = 1"] * 41), tags=["hide-cell"]), "41 lines, at most 40"),
+    (
+        "cell-size",
+        code("\n".join(["x = 1"] * 41), tags=["hide-cell"]),
+        "41 lines that are not blank, at most 40",
+    ),
     ("cell-size", code(f"x = '{'y' * 90}'"), "columns"),
     ("semicolon", code("ax.plot(x);"), "ends with ';'"),
     ("semicolon", code("ax.plot(x);  # draw it"), "ends with ';'"),
@@ -578,7 +584,7 @@ def test_new_copies_the_template_with_fresh_ids(shelf, capsys, folder):
 def test_a_new_topic_lacks_nothing_but_its_plan(shelf):
     command.main(["new", "interview/attention"])
     (complaint,) = rules.check(shelf / "interview" / "attention.ipynb")
-    assert "is no topic of plan.json" in str(complaint)
+    assert "is no topic of notebooks/interview/plan.json" in str(complaint)
 
 
 @pytest.mark.parametrize("name", ["Bad", "a-b", "../x", "a b", "1st", "_hidden", "", "x/y", "x.py"])

@@ -49,7 +49,10 @@ def plan(nb, path):
     file = path.parent / PLAN
     topics = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if path.stem not in topics:
-        yield f"is no topic of {PLAN}; add its entries there"
+        yield (
+            f"is no topic of notebooks/interview/{PLAN}; add its entries there, a line each: "
+            '"topic": [{"slug": "two-sum", "ids": [], "level": "E", "kind": "code", "check": true}]'
+        )
         return
     planned = {entry["slug"]: entry for entry in topics[path.stem]}
     found = {entry.slug: entry for entry in _entries(nb, path)}

@@ -6,6 +6,7 @@ from collections import Counter
 
 import nbformat
 
+from tools import book
 from tools.cells import as_text, at, code, images, markdown, ours, own, tree
 from tools.chapter import ROLES, Chapter, ChapterError, label
 
@@ -235,9 +236,13 @@ def _alt_problem(alt, source):
 def facts(nb, path):
     """A chapter tells its title for tables, what it needs and where it fits."""
     try:
-        _ = Chapter(nb, path).facts
+        told = Chapter(nb, path).facts
     except ChapterError as error:
         yield str(error).removeprefix(f"{path.name}: ")
+        return
+    template = book.NOTEBOOKS / f"{book.TEMPLATE}.ipynb"
+    if path.stem != book.TEMPLATE and told == Chapter.read(template).facts:
+        yield "the notebook's metadata runproof are still the template's; tell your own"
 
 
 def home_card(nb, path):

@@ -181,7 +181,8 @@ def prose_numbers(nb, path):
                     nb,
                     i,
                     f"{n} stands in no output of this notebook; print it in a cell with these "
-                    f"very digits, or mark it in this cell: <!-- given: {n.lstrip('-')} -->",
+                    "very digits (commas do not count), or mark it in this cell: "
+                    f"<!-- given: {n.lstrip('-')} -->",
                 )
         for n in sorted(given - {n.lstrip("-") for n in told(cell.source, programs)}):
             yield at(nb, i, f"{n} is marked as given but not told here; remove the mark")
