@@ -4,6 +4,9 @@ An interview entry is a Markdown cell with the code cells that follow and name i
 holds an anchor, the question as an H3 with its level, what the question gives, and, folded,
 the answer, the trap and the follow-up. The code cells have roles, in this order: the reader's
 turn and the cases that try it, a picture, the answer's code as a solution, and one check.
+
+An exercise of a chapter is built likewise: a Markdown cell that states it, the reader's turn,
+the cases, hints, the solution, and a check that proves the solution and the cases.
 """
 
 import base64
@@ -16,7 +19,7 @@ from pathlib import Path
 import nbformat
 
 from runproof.ledger import rows_of
-from tools.cells import aliases, as_text, headings, images, ours, section, tags
+from tools.cells import aliases, as_text, images, ours, section, tags
 
 #: What the metadata of a chapter's notebook tell, each as a text.
 FACTS = {"short", "needs", "fits"}
@@ -35,6 +38,16 @@ PARTS = ("Answer", "Trap", "Follow-up")
 
 #: The code cells of an entry, in order; each stands at most once.
 ROLES = ("turn", "cases", "picture", "solution", "check")
+
+#: The cells of an exercise, in order, and how often each stands.
+EXERCISE_ROLES = {
+    "exercise": (1, 1),
+    "turn": (1, 1),
+    "cases": (0, 1),
+    "hint": (1, 2),
+    "solution": (1, 2),
+    "check": (0, 1),
+}
 
 #: The name under which the quick-fire questions of a topic keep their check.
 QUICK_FIRE = "quick-fire"
@@ -75,14 +88,34 @@ class Card:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of a chapter: its cells, as (number, cell), by what they are for."""
+    """One exercise of a chapter.
+
+    Attributes
+    ----------
+    number : int
+        As its heading says, from one.
+    title : str
+        What stands after the number.
+    slug : str
+        Its permanent name, which all its cells carry.
+    cells : dict of str to list
+        The cells by role, see :data:`EXERCISE_ROLES`, each as (index, cell).
+    """
 
     number: int
     title: str
-    statement: list
-    stub: list
-    solution: list
-    self_check: list
+    slug: str
+    cells: dict
+
+    @property
+    def in_words(self):
+        """Whether the reader answers in words."""
+        return any(cell.cell_type == "markdown" for _, cell in self.cells.get("turn", []))
+
+    def code(self, role):
+        """Return the code of a role, as one text."""
+        found = self.cells.get(role, [])
+        return "\n".join(cell.source for _, cell in found if cell.cell_type == "code")
 
 
 @dataclass(frozen=True)
@@ -236,14 +269,31 @@ class Chapter:
     @cached_property
     def exercises(self):
         """The exercises of "Your turn", in order."""
-        groups = []
+        found = []
         for i, cell in section(self.nb, "Your turn"):
-            title = next((t for level, t in headings(cell.source) if level == 3), "")
-            if cell.cell_type == "markdown" and title.startswith("Exercise"):
-                groups.append((title, []))
-            if groups:
-                groups[-1][1].append((i, cell))
-        return [_exercise(*group) for group in groups]
+            place = f"{self.path.name}: cell {i + 1}"
+            role = _role(cell, place, EXERCISE_ROLES)
+            if role == "exercise":
+                found.append(_exercise(cell, place))
+            elif cell.source.startswith("### "):
+                raise self._malformed("heads no exercise; give it metadata runproof.exercise", i)
+            elif found and role is None:
+                raise self._malformed(
+                    f"belongs to no exercise; say what it is in its metadata, as in "
+                    f'{{"runproof": {{"hint": "{found[-1].slug}"}}}}; the roles are '
+                    f"{', '.join(EXERCISE_ROLES)}",
+                    i,
+                )
+            if role:
+                if not found or ours(cell, role) != found[-1].slug:
+                    above = found[-1].slug if found else None
+                    raise self._malformed(
+                        f"is the {role} of {ours(cell, role)!r}, but the exercise above it is "
+                        f"{above!r}",
+                        i,
+                    )
+                found[-1].cells.setdefault(role, []).append((i, cell))
+        return found
 
     @cached_property
     def entries(self):
@@ -254,7 +304,7 @@ class Chapter:
             if ours(cell, "entry"):
                 parts = (place, cell, title, {})
                 found.append(parts)
-            elif role := _role(cell, place):
+            elif role := _role(cell, place, ROLES):
                 _belongs(cell, role, place, parts)
                 parts[3][role] = cell
             elif cell.cell_type == "markdown" and cell.source.startswith("## "):
@@ -302,31 +352,21 @@ def is_solution(cell):
     return "solution" in tags(cell)
 
 
-def is_self_check(cell):
-    """Say whether a cell lets a reader check an answer."""
-    if cell.cell_type == "code":
-        return "self-check" in tags(cell)
-    return "**Self-check.**" in cell.source
+def _exercise(cell, place):
+    """Read the heading of an exercise."""
+    match = re.match(r"### Exercise (\d+): (\S[^\n]*)", cell.source)
+    slug = ours(cell, "exercise")
+    if not match or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
+        raise ChapterError(
+            f"{place}: an exercise opens with '### Exercise 1: what it is about' and has a name "
+            f'of small letters and hyphens, as in {{"exercise": "other-roots"}}, not {slug!r}'
+        )
+    return Exercise(int(match[1]), match[2], slug, {})
 
 
-def _exercise(title, members):
-    """Sort the cells of an exercise; what is no solution and no check is text or stub."""
-    number = re.match(r"Exercise (\d+)\b", title)
-    sorts = {"statement": [], "stub": [], "solution": [], "self_check": []}
-    for i, cell in members:
-        kind = "stub" if cell.cell_type == "code" else "statement"
-        if is_solution(cell):
-            kind = "solution"
-        elif is_self_check(cell) and cell.cell_type == "code":
-            kind = "self_check"
-        sorts[kind].append((i, cell))
-    sorts["self_check"] += [(i, cell) for i, cell in sorts["statement"] if is_self_check(cell)]
-    return Exercise(int(number[1]) if number else 0, title, **sorts)
-
-
-def _role(cell, place):
-    """Return the role of a cell in an entry, or None."""
-    roles = [role for role in ROLES if ours(cell, role)]
+def _role(cell, place, known):
+    """Return the role of a cell in an entry or an exercise, or None."""
+    roles = [role for role in known if ours(cell, role)]
     if len(roles) > 1:
         raise ChapterError(f"{place} has the roles {roles}; one cell has one")
     return roles[0] if roles and ours(cell, roles[0]) != QUICK_FIRE else None

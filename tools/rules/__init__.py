@@ -1,8 +1,8 @@
 """The rules that every notebook keeps, as a library: ``check(path)`` lists what is wrong.
 
 Each rule is one function ``rule(nb, path)`` that yields what is wrong and what to do;
-:data:`RULES` is the table of all. They stand beside: about the file, the code, the prose, and
-the entries of the interview book.
+:data:`RULES` is the table of all. They stand beside: about the file, the code, the prose, the
+exercises of a chapter, and the entries of the interview book.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbformat.validator import iter_validate
 
-from tools.rules import code, entries, file, prose
+from tools.rules import code, entries, exercises, file, prose
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,13 @@ RULES = [
     Rule("words", prose.words),
     Rule("author-notes", prose.author_notes),
     Rule("prose-numbers", prose.prose_numbers),
-    Rule("solutions", prose.solutions),
     Rule("skeleton", prose.skeleton, only="chapter"),
     Rule("length", prose.length, only="chapter"),
-    Rule("exercises", prose.exercises, only="chapter"),
+    Rule("exercise-form", exercises.form, only="chapter"),
+    Rule("exercise-stubs", exercises.stubs, only="chapter"),
+    Rule("exercise-cases", exercises.tried, only="chapter"),
+    Rule("exercise-folds", exercises.folds),
+    Rule("exercise-names", exercises.names, only="chapter"),
     Rule("ledger-shown", prose.ledger_shown, only="chapter"),
     Rule("ledger-computed", code.ledger_computed),
     Rule("ledger-sources", prose.ledger_sources),

@@ -1,4 +1,4 @@
-"""Rules about the entries of an interview notebook;"""
+"""Rules about the entries of an interview notebook."""
 
 import ast
 import builtins
@@ -11,6 +11,7 @@ import nbformat
 from tools.cells import as_text, at, code, images, ours, tags, tree
 from tools.chapter import ROLES, Chapter, ChapterError, label
 from tools.rules.prose import is_checked, numbers
+from tools.rules.turns import bound, cases, stub
 
 #: The catalogue, beside the notebooks: by topic, what entries there are to be.
 PLAN = "plan.json"
@@ -150,53 +151,10 @@ def turns(nb, path):
             )
         elif entry.kind == "code":
             about = f"the turn of {entry.slug!r}"
-            yield from (f"{about} {text}" for text in (*_stub(entry), *_cases(entry)))
-
-
-def _stub(entry):
-    """Complain about a stub: named my_..., told in a docstring, unanswered, as the solution."""
-    names = {node.name: node for node in tree(entry.code["turn"]).body if hasattr(node, "name")}
-    solved = {
-        node.name: node for node in tree(entry.code["solution"]).body if hasattr(node, "name")
-    }
-    mine = [name for name in names if re.match(r"my_|My", name)]
-    if not mine:
-        yield "has no stub; define my_name or MyName, where the solution defines name or Name"
-    for name in mine:
-        stub, twin = names[name], solved.get(re.sub(r"^my_|^My", "", name))
-        if not ast.get_docstring(stub):
-            yield f"has no docstring in {name}; say what goes in and what comes out"
-        if "raise NotImplementedError" not in ast.unparse(stub):
-            yield f"has a stub {name} that does not raise NotImplementedError"
-        if twin is None:
-            yield f"has a stub {name} that the solution does not define without its prefix"
-        elif isinstance(stub, ast.FunctionDef) and _signature(stub) != _signature(twin):
-            yield f"has a stub {name} whose parameters are not those of the solution"
-    if mixed := names.keys() & solved.keys():
-        yield f"shares {sorted(mixed)} with the solution, which would overwrite the reader's"
-
-
-def _defined(source):
-    """Map the names of the functions and classes of a cell to their nodes."""
-    return {node.name: node for node in tree(source).body if hasattr(node, "name")}
-
-
-def _signature(function):
-    return ast.unparse(function.args)
-
-
-def _cases(entry):
-    """Complain about cases that are too few, or have no example or edge."""
-    calls = [node for node in ast.walk(tree(entry.code["cases"])) if isinstance(node, ast.Call)]
-    made = [call for call in calls if ast.unparse(call.func).endswith("case")]
-    edges = [call for call in made if "name" in {word.arg for word in call.keywords}]
-    if not any(ast.unparse(call.func).endswith("attempt") for call in calls):
-        yield "has cases that never call attempt(my_name, case(...), ...)"
-    if len(made) < CASES or len(edges) < EDGES or len(edges) == len(made):
-        yield (
-            f"has {len(made)} cases, {len(edges)} of them named edge cases; write {CASES} or more, "
-            f"{EDGES} or more of them edges, and at least one example without a name"
-        )
+            yield from (
+                f"{about} {text}" for text in stub(entry.code["turn"], entry.code["solution"])
+            )
+            yield from (f"{about} {text}" for text in cases(entry.code["cases"], CASES, EDGES))
 
 
 def answer_code(nb, path):
@@ -221,29 +179,13 @@ def alone(nb, path):
     """The cells of an entry run without those of another: every name is bound in them."""
     for entry in _entries(nb, path):
         module = tree("\n".join(entry.code.values()))
-        if unbound := sorted(_loaded(module) - _bound(module) - set(dir(builtins))):
+        if unbound := sorted(_loaded(module) - bound(module) - set(dir(builtins))):
             yield f"the cells of {entry.slug!r} use {unbound}, which they do not define or import"
 
 
 def _loaded(module):
     names = (node for node in ast.walk(module) if isinstance(node, ast.Name))
     return {node.id for node in names if isinstance(node.ctx, ast.Load)}
-
-
-def _bound(module):
-    found = set()
-    for node in ast.walk(module):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            found.add(node.id)
-        elif isinstance(node, ast.arg):
-            found.add(node.arg)
-        elif isinstance(node, ast.alias):
-            found.add((node.asname or node.name).partition(".")[0])
-        elif isinstance(node, (ast.MatchAs, ast.MatchStar, ast.ExceptHandler)) or hasattr(
-            node, "decorator_list"
-        ):
-            found.add(node.name)
-    return found
 
 
 def _entries(nb, path):

@@ -7,8 +7,8 @@ from collections import Counter
 import nbformat
 
 from tools import book
-from tools.cells import as_text, at, code, images, markdown, ours, own, tree
-from tools.chapter import ROLES, Chapter, ChapterError, label
+from tools.cells import as_text, at, code, images, markdown, ours, own, tags, tree
+from tools.chapter import EXERCISE_ROLES, ROLES, Chapter, ChapterError, label
 
 MAX_BYTES = 1_500_000
 
@@ -29,7 +29,7 @@ TRACE = re.compile(r" at 0x[0-9a-fA-F]{6,}|/(?:home|root|tmp|Users|var/folders)/
 #: The tags there are, and what each is for.
 TAGS = {
     "solution": "solution of an exercise; exercises are made by dropping these cells",
-    "self-check": "lets a reader check an exercise",
+    "turn": "the reader writes here; `make run` marks the cells whose role is turn",
     "hide-cell": "folded on the site, code and output",
     "hide-input": "code folded on the site, output shown",
     "hide-output": "output folded on the site",
@@ -51,6 +51,8 @@ EMPTY_START = re.compile(r"(?:an? |the )?(?:figure|fig\.|image|picture|plot|grap
 def fold(cell):
     """Fold a cell that opens with its label, `# @title ...`, everywhere under this label.
 
+    The reader's turn gets its tag, by which the site tells whose turn it is.
+
     Parameters
     ----------
     cell : nbformat.NotebookNode
@@ -70,6 +72,8 @@ def fold(cell):
             mystnb[key] = told
     if mystnb:
         metadata["mystnb"] = mystnb
+    if ours(cell, "turn") and "turn" not in tags(cell):
+        metadata["tags"] = [*metadata.get("tags", []), "turn"]
     cell.metadata = nbformat.from_dict(metadata | (FOLDED if told else {}))
     return cell
 
@@ -102,7 +106,7 @@ def cell_metadata(nb, path):
             if tag not in TAGS:
                 yield at(nb, i, f"has the unknown tag {tag!r}; known: {', '.join(TAGS)}")
         for key, value in cell.metadata.get("runproof", {}).items():
-            if path.parent.name == "interview" and key in ENTRY_KEYS:
+            if key in (ENTRY_KEYS if path.parent.name == "interview" else EXERCISE_ROLES):
                 continue
             if key not in OUR_KEYS or not (isinstance(value, str) and len(value.split()) >= 3):
                 yield at(

@@ -9,13 +9,10 @@ from pybtex.database import parse_file
 
 from runproof.ledger import MARKS, STANCES, html_table, rows_of
 from tools import book, cells
-from tools.cells import as_text, at, code, headings, markdown, ours, section, tags, without_fences
-from tools.chapter import ANCHOR, ROLES, Chapter, is_solution
+from tools.cells import as_text, at, code, headings, markdown, section, tags, without_fences
+from tools.chapter import ANCHOR, Chapter, is_solution
 
 VERDICT = re.compile(rf"\*\*Verdict (\d+): ({'|'.join(MARKS)})\.\*\*")
-
-#: Cells of an interview entry that fold without being a solution.
-FOLDING = [role for role in ROLES if role != "solution"]
 
 SKELETON = [
     "You will build",
@@ -270,42 +267,6 @@ def length(nb, path):
             f"has {n_words} words and {n_cells} code cells outside its folds, at most {MAX_WORDS} "
             f"and {MAX_CELLS} are allowed; what does not serve the story goes"
         )
-
-
-def exercises(nb, path):
-    """Three to six exercises, each with a solution and a self-check."""
-    groups = Chapter(nb, path).exercises
-    found = [each.number for each in groups]
-    if found != list(range(1, len(groups) + 1)) or not 3 <= len(groups) <= 6:
-        yield (
-            f"'## Your turn' has exercises {found}; write three to six, headed "
-            "'### Exercise 1', '### Exercise 2' and so on"
-        )
-    for each in groups:
-        first = each.statement[0][0]
-        if not each.solution:
-            yield at(nb, first, f"{each.title} has no solution; tag one solution, hide-cell")
-        if not each.self_check:
-            yield at(
-                nb,
-                first,
-                f"{each.title} has no self-check; tag a code cell self-check, or write "
-                "**Self-check.** in its text",
-            )
-
-
-def solutions(nb, path):
-    """Solutions fold: code by `hide-cell`, prose in `<details>`; both are tagged."""
-    for i, cell in enumerate(nb.cells):
-        is_code, tagged = cell.cell_type == "code", is_solution(cell)
-        folds = re.search(r"<details>.*<summary>.*</summary>.*</details>", cell.source, re.DOTALL)
-        folded = "hide-cell" in tags(cell) and not any(ours(cell, role) for role in FOLDING)
-        if is_code and tagged != folded:
-            yield at(nb, i, "has one of the tags solution and hide-cell; a solution needs both")
-        if not is_code and tagged and not (folds and cell.source.startswith("<details>")):
-            yield at(nb, i, "a solution in prose must stand in <details><summary>...</details>")
-        if not is_code and not tagged and re.search(r"<summary>[^<]*[Ss]olution", cell.source):
-            yield at(nb, i, "holds a solution in prose; put it in its own cell, tagged solution")
 
 
 def ledgers(nb):
