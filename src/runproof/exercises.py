@@ -270,6 +270,7 @@ def catch(solution, cases, *mistakes, by=None):
     Traceback (most recent call last):
     AssertionError: perimeter, a wrong answer, passes all cases
     """
+    _refuse(cases)
     if unsealed := [each for each in cases if each.sealed and each.sealed.endswith("?")]:
         raise AssertionError("\n".join(["seal these cases:", *_seals(solution, unsealed, by)]))
     require(solution, *cases, by=by)
@@ -349,7 +350,7 @@ def same(got, wanted, digits=DIGITS):
     if isinstance(wanted, Number) and isinstance(got, Number):
         return _same_number(got, wanted, 10.0**-digits)
     if isinstance(wanted, (str, bytes)) or isinstance(got, (str, bytes)):
-        return type(got) is type(wanted) and got == wanted
+        return isinstance(got, str) == isinstance(wanted, str) and got == wanted
     if isinstance(wanted, Mapping):
         return (
             isinstance(got, Mapping)
@@ -410,7 +411,8 @@ def _spelled(value, digits, factor):
     if _is_sequence(value):
         return f"[{', '.join(_spelled(each, digits, factor) for each in value)}]"
     if isinstance(value, (bool, np.bool_, str)) or value is None:
-        return repr(bool(value) if isinstance(value, np.bool_) else value)
+        plain = str if isinstance(value, str) else bool
+        return repr(value if value is None else plain(value))
     if isinstance(value, Number) and not isinstance(value, complex):
         if value == value and abs(value) < 2**53 and value == int(value):
             return str(int(value))
@@ -423,10 +425,15 @@ def _spelled(value, digits, factor):
     raise TypeError(f"a {type(value).__name__} cannot be sealed; seal numbers, texts and lists")
 
 
-def _tried(function, cases, by):
-    """Return whether all cases pass, and what a reader is told."""
+def _refuse(cases):
+    """Refuse what are no cases."""
     if not cases or not all(isinstance(each, Case) for each in cases):
         raise TypeError("wanted are a function and one or more cases; make them by case(...)")
+
+
+def _tried(function, cases, by):
+    """Return whether all cases pass, and what a reader is told."""
+    _refuse(cases)
     name = getattr(function, "__name__", repr(function))
     failed = []
     for number, each in enumerate(cases):

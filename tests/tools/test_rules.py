@@ -53,12 +53,107 @@ def ledger_output():
     return new_output("display_data", data, metadata=metadata)
 
 
+STUB = """\
+def my_times_{n}(x):
+    \"\"\"{n} times x.\"\"\"
+    raise NotImplementedError"""
+CASES = """\
+# @title Try it: four cases of times {n}
+from runproof.exercises import attempt, case
+
+cases_{n} = [
+    case(1, gives={n}),
+    case(2, gives=2 * {n}),
+    case(0, gives=0, name="nothing"),
+    case(-1, sealed="9:000000000000"),
+]
+attempt(my_times_{n}, *cases_{n})"""
+SOLUTION = """\
+# @title Solution: times {n}
+def times_{n}(x):
+    return {n} * x"""
+CHECK = """\
+# @title Proof: three mistakes with {n} caught
+catch(times_{n}, cases_{n}, abs, float, int)"""
+WAITS = "my_times_{n}: not answered yet (4 cases wait)\n"
+CAUGHT = "times_{n}: all 4 cases pass; 3 mistakes and 10 constants are caught\n"
+HINT = "<details>\n<summary>Hint</summary>\n\nMultiply.\n\n</details>"
+
+
 def exercise(n):
+    def cell(role, source, *outputs, tags=()):
+        metadata = {"runproof": {role: f"times-{n}"}} | ({"tags": [*tags]} if tags else {})
+        if not source.startswith(("###", "<")):
+            told = [stdout(text.format(n=n)) for text in outputs]
+            made = new_code_cell(source.format(n=n), outputs=told, metadata=metadata)
+            return file.fold(made)
+        return new_markdown_cell(source, metadata=metadata)
+
     return [
-        new_markdown_cell(f"### Exercise {n}\n\nDouble it."),
-        new_code_cell("double = 2 * mean", metadata={"tags": ["solution", "hide-cell"]}),
-        new_code_cell("assert double > 4", metadata={"tags": ["self-check"]}),
+        cell("exercise", f"### Exercise {n}: times {n}\n\nMultiply it."),
+        cell("turn", STUB),
+        cell("cases", CASES, WAITS, tags=["hide-cell"]),
+        cell("hint", HINT),
+        cell("solution", SOLUTION, tags=["solution", "hide-cell"]),
+        cell("check", CHECK, CAUGHT, tags=["hide-cell"]),
     ]
+
+
+def in_words(n):
+    """Let exercise n be answered in words."""
+
+    def mutate(nb):
+        for role in ("cases", "check"):
+            nb.cells.remove(of(nb, role, n))
+        for role, source in {"turn": "*Write here.*", "solution": HINT}.items():
+            old = of(nb, role, n)
+            tags = {"tags": ["solution"]} if role == "solution" else {}
+            new = new_markdown_cell(source, metadata={"runproof": old.metadata.runproof} | tags)
+            nb.cells[nb.cells.index(old)] = new
+        for count, (_, cell) in enumerate(cells.code(nb), 1):
+            cell.execution_count = count
+
+    return mutate
+
+
+def of(nb, role, n):
+    """Return the cell of exercise n with this role."""
+    return next(cell for cell in nb.cells if cells.ours(cell, role) == f"times-{n}")
+
+
+def swap(role, other):
+    """Exchange two cells of exercise 2."""
+
+    def mutate(nb):
+        i, k = (nb.cells.index(of(nb, each, 2)) for each in (role, other))
+        nb.cells[i], nb.cells[k] = nb.cells[k], nb.cells[i]
+
+    return mutate
+
+
+def without(role):
+    return lambda nb: nb.cells.remove(of(nb, role, 2))
+
+
+def again(role):
+    """Double a cell of exercise 2."""
+
+    def mutate(nb):
+        cell = of(nb, role, 2)
+        nb.cells.insert(nb.cells.index(cell), nbformat.from_dict({**cell, "id": f"other-{role}"}))
+        for count, (_, each) in enumerate(cells.code(nb), 1):
+            each.execution_count = count
+
+    return mutate
+
+
+def says(role, **values):
+    """Set metadata of a cell of exercise 2."""
+    return lambda nb: of(nb, role, 2).metadata.update(nbformat.from_dict(values))
+
+
+def prints(role, text):
+    return lambda nb: of(nb, role, 2).update(outputs=[stdout(text)])
 
 
 @pytest.fixture
@@ -69,7 +164,7 @@ def good(monkeypatch, tmp_path):
         "@book{author2020,\n  title = {T},\n  parts = {Section 3; Table 1}\n}\n", encoding="utf-8"
     )
     inside = {
-        "You will build": ["Reading takes 1 minutes, running 200 MB."],
+        "You will build": ["Reading takes 2 minutes, running 200 MB."],
         "Set-up": [new_code_cell(book.setup_cell())],
         "The question and the data": [
             new_code_cell("mean = (2 + 3) / 2\nprint(f'{mean:.2f}')", outputs=[stdout("2.50\n")]),
@@ -172,6 +267,10 @@ def claims(**values):
     return mutate
 
 
+def both(*changes):
+    return lambda nb: [change(nb) for change in changes]
+
+
 def big(nb):
     find(nb, "xlabel").outputs[0].data["image/png"] = PNG * 200_000
 
@@ -219,8 +318,10 @@ BAD = [
     ("cell-metadata", mark("xlabel", tags=["hide"]), "unknown tag 'hide'"),
     ("cell-metadata", mark("xlabel", runproof={"axes": "no"}), "three words"),
     ("cell-metadata", mark("xlabel", runproof={"colour": "a b c"}), "runproof.colour"),
+    ("cell-metadata", says("turn", tags=[]), "is not folded everywhere"),
+    ("cell-metadata", says("turn", runproof={"entry": "two-sum"}), "runproof.entry"),
     ("cell-metadata", same_ids, "have the id"),
-    ("cell-metadata", edit("double = 2", "# @title Twice the mean\ndouble = 2"), "not folded"),
+    ("cell-metadata", edit("mean = (2", "# @title Twice the mean\nmean = (2"), "not folded"),
     ("cell-metadata", mark("xlabel", mystnb={"code_prompt_show": "Look"}), "not folded"),
     ("facts", put(runproof={}), "must tell fits, needs, short"),
     ("facts", put(runproof=Chapter.read(book.resolve("_template")).facts), "still the template's"),
@@ -325,19 +426,95 @@ BAD = [
     ("prose-numbers", text("Nothing.\n\n<!-- given: 0.05 -->"), "marked as given but not told"),
     ("skeleton", edit("## A better way", "## Another way"), "'## A better way' is missing"),
     ("skeleton", swap_sections, "out of order"),
-    ("length", edit("Reading takes", "It takes"), "must say 'Reading takes 1 minutes'"),
-    ("length", edit("takes 1 minutes", "takes 5 minutes"), "must say 'Reading takes 1 minutes'"),
+    ("length", edit("Reading takes", "It takes"), "must say 'Reading takes 2 minutes'"),
+    ("length", edit("takes 2 minutes", "takes 5 minutes"), "must say 'Reading takes 2 minutes'"),
     ("length", text("word " * 3500), "at most 3500 and 60"),
     ("length", long_chapter, "code cells outside its folds"),
     ("skeleton", edit("200 MB", "little"), "does not tell the memory"),
-    ("exercises", edit("### Exercise 3", "### Exercise 4"), "[1, 2, 4]"),
-    ("exercises", edit("### Exercise 3", "More of"), "exercises [1, 2]"),
-    ("exercises", mark("assert double", tags=[]), "no self-check"),
-    ("exercises", mark("double = 2", tags=[]), "no solution"),
-    ("solutions", mark("double = 2", tags=["solution"]), "needs both"),
-    ("solutions", mark("double = 2", tags=["hide-cell"]), "needs both"),
-    ("solutions", text(DETAILS), "tagged solution"),
-    ("solutions", mark("## Going further", tags=["solution"]), "must stand in <details>"),
+    ("exercise-form", edit("### Exercise 3", "### Exercise 4"), "exercises [1, 2, 4]"),
+    ("exercise-form", edit("### Exercise 3:", "### More:"), "opens with '### Exercise 1: what"),
+    (
+        "exercise-form",
+        edit("Exercise 3: times 3", "Exercise 3"),
+        "opens with '### Exercise 1: what",
+    ),
+    ("exercise-form", says("exercise", runproof={"exercise": "Two!"}), "not 'Two!'"),
+    ("exercise-form", says("exercise", runproof={}), "heads no exercise"),
+    ("exercise-form", says("hint", runproof={}), "belongs to no exercise; say what it is"),
+    ("exercise-form", says("hint", runproof={"hint": "times-1"}), "above it is 'times-2'"),
+    (
+        "exercise-form",
+        says("hint", runproof={"hint": "times-2", "turn": "times-2"}),
+        "one cell has one",
+    ),
+    ("exercise-form", without("turn"), "exercise 2 has 0 cells of the role turn; 1 belong"),
+    ("exercise-form", without("cases"), "has 0 cells of the role cases; 1 belong"),
+    ("exercise-form", without("hint"), "has 0 cells of the role hint; 1 to 2 belong"),
+    ("exercise-form", without("solution"), "has 0 cells of the role solution; 1 to 2 belong"),
+    ("exercise-form", without("check"), "has 0 cells of the role check; 1 belong"),
+    ("exercise-form", again("cases"), "has 2 cells of the role cases; 1 belong"),
+    ("exercise-form", swap("cases", "solution"), "exercise 2 has its cells in the order"),
+    (
+        "exercise-form",
+        both(in_words(1), in_words(2)),
+        "more than one exercise is answered in words",
+    ),
+    (
+        "exercise-form",
+        lambda nb: [
+            c.metadata.runproof.update({k: "times-1"})
+            for c in nb.cells
+            for k in [*c.metadata.get("runproof", {})]
+            if c.metadata.runproof[k] == "times-2"
+        ],
+        "each needs its own name",
+    ),
+    ("exercise-stubs", edit("def my_times_2", "def times_2"), "exercise 2 has no stub"),
+    ("exercise-stubs", edit('"""2 times x."""', "pass"), "no docstring in my_times_2"),
+    (
+        "exercise-stubs",
+        edit("my_times_2(x):\n", "my_times_2(x, y):\n"),
+        "not those of the solution",
+    ),
+    ("exercise-stubs", edit("def times_2", "def twice"), "does not define without its prefix"),
+    (
+        "exercise-stubs",
+        edit('2 times x."""\n    raise NotImpl', '2 times x."""\n    raise Val'),
+        "does not raise NotImplementedError",
+    ),
+    ("exercise-stubs", edit("def times_2", "def my_times_2"), "would overwrite the reader's"),
+    ("exercise-cases", edit("    case(2, gives=2 * 2),\n", ""), "has 3 cases, 2 of them"),
+    (
+        "exercise-cases",
+        edit(
+            "    case(1, gives=2),\n    case(2, gives=2 * 2),\n",
+            '    case(1, gives=2, name="one"),\n    case(2, gives=4, name="two"),\n',
+        ),
+        "one example",
+    ),
+    ("exercise-cases", edit('gives=0, name="nothing"', "gives=0"), "has 4 cases, 1 of them"),
+    ("exercise-cases", edit("attempt(my_times_2, *cases_2)", "cases_2"), "never call attempt"),
+    ("exercise-cases", prints("cases", "my_times_2: all 4 cases pass\n"), "is answered already"),
+    (
+        "exercise-cases",
+        edit("cases_2, abs, float, int", "cases_2, abs, float"),
+        "3 or more mistakes",
+    ),
+    ("exercise-cases", prints("check", "well\n"), "a check that was not run"),
+    ("exercise-folds", says("solution", tags=["solution"]), "tagged solution, but not hide-cell"),
+    ("exercise-folds", says("solution", tags=["hide-cell"]), "tag solution is for solutions"),
+    ("exercise-folds", says("cases", tags=["hide-cell", "solution"]), "tag solution is for"),
+    ("exercise-folds", says("cases", tags=[]), "is a cases and does not fold"),
+    ("exercise-folds", edit("# @title Proof: three mistakes with 2", "# Proof"), "does not fold"),
+    ("exercise-folds", edit("<summary>Hint</summary>\n\nMultiply.", "Multiply."), "does not fold"),
+    ("exercise-folds", text(DETAILS), "tagged solution"),
+    ("exercise-folds", mark("## Going further", tags=["solution"]), "must stand in <details>"),
+    ("exercise-names", edit("def times_2", "mean = 2\n\n\ndef times_2"), "overwrites ['mean']"),
+    (
+        "exercise-names",
+        edit("catch(times_2", "for mean in []:\n    pass\ncatch(times_2"),
+        "['mean']",
+    ),
     ("ledger-shown", no_outputs, "shows no claims ledger"),
     ("ledger-shown", early_ledger, "too early"),
     ("ledger-shown", claims(verdict="holds"), "not those of its table"),
@@ -404,7 +581,7 @@ def test_interview_notebooks_need_no_skeleton(good, tmp_path):
     assert complaints(short, tmp_path, "interview/short.ipynb") == []
     assert {c.rule for c in complaints(short, tmp_path)} >= {
         "skeleton",
-        "exercises",
+        "exercise-form",
         "ledger-shown",
     }
 
@@ -426,6 +603,9 @@ def drawn(source, **ours):
 
 
 ALLOWED = [
+    in_words(2),
+    edit("def times_2", "product = [mean for mean in []]\n\n\ndef times_2"),
+    both(again("hint"), again("solution")),
     code("rng = np.random.default_rng(7)\nx = np.random.Generator(np.random.PCG64(7))"),
     code("old = np.random.RandomState(105)  # a published run\nx = old.randint(0, 2, 9)"),
     code('def f():\n    """Return random.seed, warnings.filterwarnings, requests."""'),
