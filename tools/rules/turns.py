@@ -26,16 +26,20 @@ def stub(turn, solution):
         yield f"shares {sorted(mixed)} with the solution, which would overwrite the reader's"
 
 
-def cases(source, least, edges):
-    """Complain about cases that are too few, or lack an example or what cannot be read off."""
+def cases(source, least, edges, n=None):
+    """Complain about cases that are too few, or lack an example or what cannot be read off.
+
+    The code tells how many there are, unless `n` does.
+    """
     calls = [node for node in ast.walk(tree(source)) if isinstance(node, ast.Call)]
     made = [call for call in calls if ast.unparse(call.func).endswith("case")]
     hidden = [call for call in made if {"name", "sealed"} & {word.arg for word in call.keywords}]
     if not any(ast.unparse(call.func).endswith("attempt") for call in calls):
         yield "has cases that never call attempt(my_name, case(...), ...)"
-    if len(made) < least or len(hidden) < edges or len(hidden) == len(made):
+    n = len(made) if n is None else n
+    if n < least or len(hidden) < edges or len(hidden) == len(made):
         yield (
-            f"has {len(made)} cases, {len(hidden)} of them named edge cases or sealed; write "
+            f"has {n} cases, {len(hidden)} of them named edge cases or sealed; write "
             f"{least} or more, {edges} or more of them such, and at least one example"
         )
 
