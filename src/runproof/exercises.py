@@ -163,7 +163,7 @@ def seal(value, digits=DIGITS):
     abs: 1 of 2 cases passes
       abs(-1) gave 1
     """
-    shaken = {_seal(value, digits, 1 + sign * 10.0 ** -(digits + 2)) for sign in (-1, 0, 1)}
+    shaken = {_seal(value, digits, 1 + sign * 10.0 ** -(digits + 3)) for sign in (-1, 0, 1)}
     if len(shaken) > 1:
         raise ValueError(
             f"a number of {_REPR.repr(value)} lies on the edge between two values of {digits} "
