@@ -14,7 +14,7 @@ HOUSE   = site tools/test_binder.py tools/test_fork.py tools/test_house.py tools
 CHAPTERS = $(if $(NB),$(NB),$(error say which notebook, as in: make $@ NB=zero_runs))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test portable colab check run new decks lab bench lock repo wheel format clean
+.PHONY: help setup book serve test portable colab check run new student decks lab bench lock repo wheel format clean
 
 help:  ## list the entry points
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -65,6 +65,9 @@ run: $(READY)  ## execute a notebook top to bottom, in place (NB=name)
 
 new: $(READY)  ## start a chapter from the template (NB=name)
 	$(PY) -m tools new $(CHAPTERS)
+
+student: $(READY)  ## write a chapter for students into dist/student, without solutions (NB=name)
+	$(PY) -m tools student $(CHAPTERS)
 
 decks: $(READY)  ## write the interview cards into dist/, for Anki and as a spreadsheet
 	$(PY) -m tools decks dist

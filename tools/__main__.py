@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from tools import book, colab, decks, fork, pages, rules, run, shots, tables
+from tools import book, chapter, colab, course, decks, fork, pages, rules, run, shots, tables
 
 
 def _new(options):
@@ -52,6 +53,15 @@ def _decks(options):
     decks.write(options.folder)
 
 
+def _student(options):
+    for name in options.names:
+        made = course.student(chapter.Chapter.read(book.resolve(name)))
+        path = Path(options.folder) / f"{book.resolve(name).stem}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        book.write(made, path)
+        print(f"wrote {path}")
+
+
 def _fork(options):
     changed = fork.rewrite(options.address.rstrip("/"), new_branch=options.branch)
     names = [str(path.relative_to(book.ROOT)) for path in changed]
@@ -76,6 +86,9 @@ def _parser():
         return made.add_argument
 
     command(_new, "start a notebook from the template")("name")
+    add = command(_student, "write chapters without their solutions")
+    add("names", nargs="+", metavar="NAME")
+    add("--folder", default="dist/student", help="where to (default: %(default)s)")
     command(_run, "execute notebooks top to bottom, in place")("names", nargs="+", metavar="NAME")
     command(_check, "list what is wrong with notebooks (default: all)")(
         "names", nargs="*", metavar="NAME"
