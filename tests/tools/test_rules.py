@@ -486,7 +486,7 @@ BAD = [
     (
         "exercise-cases",
         prints("cases", "my_times_2: not answered yet (3 cases wait)\n"),
-        "has 3 cases, 2 of them",
+        "has 3 cases, 1 of them",
     ),
     (
         "exercise-cases",

@@ -33,13 +33,14 @@ def cases(source, least, edges, n=None):
     """
     calls = [node for node in ast.walk(tree(source)) if isinstance(node, ast.Call)]
     made = [call for call in calls if ast.unparse(call.func).endswith("case")]
-    hidden = [call for call in made if {"name", "sealed"} & {word.arg for word in call.keywords}]
+    told = [call for call in made if not {"name", "sealed"} & {word.arg for word in call.keywords}]
+    n = len(made) if n is None else n
+    hidden = n - len(told)
     if not any(ast.unparse(call.func).endswith("attempt") for call in calls):
         yield "has cases that never call attempt(my_name, case(...), ...)"
-    n = len(made) if n is None else n
-    if n < least or len(hidden) < edges or len(hidden) == len(made):
+    if n < least or hidden < edges or not told:
         yield (
-            f"has {n} cases, {len(hidden)} of them named edge cases or sealed; write "
+            f"has {n} cases, {hidden} of them named edge cases or sealed; write "
             f"{least} or more, {edges} or more of them such, and at least one example"
         )
 
