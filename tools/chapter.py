@@ -49,6 +49,9 @@ EXERCISE_ROLES = {
     "check": (0, 1),
 }
 
+#: What a student does not get.
+KEPT_BACK = ("solution", "check")
+
 #: The name under which the quick-fire questions of a topic keep their check.
 QUICK_FIRE = "quick-fire"
 

@@ -2,10 +2,7 @@
 
 from copy import deepcopy
 
-from tools.chapter import Chapter
-
-#: What an exercise keeps back from a student.
-KEPT_BACK = ("solution", "check")
+from tools.chapter import KEPT_BACK, Chapter
 
 
 def student(chapter):

@@ -252,8 +252,8 @@ def catch(solution, cases, *mistakes, by=None):
     Raises
     ------
     AssertionError
-        If a case waits for its seal, which the message tells; if the solution fails a case,
-        or a wrong answer passes all.
+        If a case waits for its seal, which the message tells; if the solution fails a case;
+        if a wrong answer passes all, or raises an error in all, for that proves nothing.
     TypeError
         If there is no case, or what stands among the cases is none.
 
@@ -273,12 +273,17 @@ def catch(solution, cases, *mistakes, by=None):
     _refuse(cases)
     if unsealed := [each for each in cases if each.sealed and each.sealed.endswith("?")]:
         raise AssertionError("\n".join(["seal these cases:", *_seals(solution, unsealed, by)]))
-    require(solution, *cases, by=by)
+    passed, told = _tried(solution, cases, by)
+    if not passed:
+        raise AssertionError(told)
     for wrong in [*mistakes, *map(_constantly, CONSTANTS)]:
         if _tried(wrong, cases, by)[0]:
             raise AssertionError(f"{wrong.__name__}, a wrong answer, passes all cases")
+    for wrong in mistakes:
+        if all(_call(wrong, by, each)[1] for each in cases):
+            raise AssertionError(f"{wrong.__name__} raises an error in all cases: no one's mistake")
     caught = f"{len(mistakes)} mistake{'s' * (len(mistakes) != 1)} and {len(CONSTANTS)} constants"
-    print(f"{_tried(solution, cases, by)[1]}; {caught} are caught")
+    print(f"{told}; {caught} are caught")
 
 
 def fresh(solution, draw, seed, n=10, digits=DIGITS):

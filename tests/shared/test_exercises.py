@@ -262,6 +262,25 @@ def test_cases_that_let_a_mistake_pass_are_found():
         catch(my_double, [case(2, gives=4), case(0, gives=0)], np.square)
 
 
+def test_a_mistake_that_only_crashes_proves_nothing():
+    def broken(x):
+        return x.nothing
+
+    with pytest.raises(AssertionError, match="broken raises an error in all cases"):
+        catch(my_double, [case(2, gives=4), case(3, gives=6)], np.square, broken)
+
+
+def test_the_solution_is_run_once():
+    calls = []
+
+    def counted(x):
+        calls.append(x)
+        return 2 * x
+
+    catch(counted, [case(2, gives=4), case(3, gives=6)], abs)
+    assert calls == [2, 3]
+
+
 @pytest.mark.parametrize("constant", CONSTANTS, ids=repr)
 def test_cases_that_a_constant_passes_are_found(constant):
     with pytest.raises(AssertionError, match=r"always .*, a wrong answer, passes all"):

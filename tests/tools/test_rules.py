@@ -508,11 +508,16 @@ BAD = [
     ("exercise-folds", says("solution", tags=["solution"]), "tagged solution, but not hide-cell"),
     ("exercise-folds", says("solution", tags=["hide-cell"]), "tag solution is for solutions"),
     ("exercise-folds", says("cases", tags=["hide-cell", "solution"]), "tag solution is for"),
-    ("exercise-folds", says("cases", tags=[]), "is a cases and does not fold"),
+    ("exercise-folds", says("cases", tags=[]), "has the role cases and does not fold"),
     ("exercise-folds", edit("# @title Proof: three mistakes with 2", "# Proof"), "does not fold"),
     ("exercise-folds", edit("<summary>Hint</summary>\n\nMultiply.", "Multiply."), "does not fold"),
     ("exercise-folds", text(DETAILS), "tagged solution"),
     ("exercise-folds", mark("## Going further", tags=["solution"]), "must stand in <details>"),
+    (
+        "exercise-names",
+        edit("    case(1, gives=3),", "    case(1, gives=times_2(3)),"),
+        "needs ['times_2'] of a solution",
+    ),
     ("exercise-names", edit("def times_2", "mean = 2\n\n\ndef times_2"), "overwrites ['mean']"),
     (
         "exercise-names",

@@ -1,6 +1,5 @@
 """Rules about the entries of an interview notebook."""
 
-import ast
 import builtins
 import json
 import re
@@ -11,7 +10,7 @@ import nbformat
 from tools.cells import as_text, at, code, images, ours, tags, tree
 from tools.chapter import ROLES, Chapter, ChapterError, label
 from tools.rules.prose import is_checked, numbers
-from tools.rules.turns import bound, cases, stub
+from tools.rules.turns import bound, cases, loaded, stub
 
 #: The catalogue, beside the notebooks: by topic, what entries there are to be.
 PLAN = "plan.json"
@@ -179,13 +178,8 @@ def alone(nb, path):
     """The cells of an entry run without those of another: every name is bound in them."""
     for entry in _entries(nb, path):
         module = tree("\n".join(entry.code.values()))
-        if unbound := sorted(_loaded(module) - bound(module) - set(dir(builtins))):
+        if unbound := sorted(loaded(module) - bound(module) - set(dir(builtins))):
             yield f"the cells of {entry.slug!r} use {unbound}, which they do not define or import"
-
-
-def _loaded(module):
-    names = (node for node in ast.walk(module) if isinstance(node, ast.Name))
-    return {node.id for node in names if isinstance(node.ctx, ast.Load)}
 
 
 def _entries(nb, path):

@@ -4,8 +4,8 @@ import ast
 import re
 
 from tools.cells import as_text, at, code, own, tags, tree
-from tools.chapter import EXERCISE_ROLES, Chapter, ChapterError, is_solution, label
-from tools.rules.turns import cases, stub
+from tools.chapter import EXERCISE_ROLES, KEPT_BACK, Chapter, ChapterError, is_solution, label
+from tools.rules.turns import bound, cases, loaded, stub
 
 #: How many cases try the reader's function, and of how many nobody can read what is wanted.
 CASES, HIDDEN = 4, 2
@@ -107,23 +107,43 @@ def folds(nb, path):
                 if cell.cell_type == "markdown":
                     folded, wanted = DETAILS.match(cell.source), "<details><summary>...</details>"
                 else:
-                    folded, wanted = (
-                        label(cell) and "hide-cell" in tags(cell),
-                        ("the tag hide-cell and a first line '# @title ...'"),
-                    )
+                    folded = label(cell) and "hide-cell" in tags(cell)
+                    wanted = "the tag hide-cell and a first line '# @title ...'"
                 if not folded:
-                    yield at(nb, i, f"is a {role} and does not fold; give it {wanted}")
+                    yield at(nb, i, f"has the role {role} and does not fold; give it {wanted}")
                 if (role == "solution") != is_solution(cell):
                     yield at(nb, i, "the tag solution is for solutions, and each has it")
 
 
 def names(nb, path):
-    """Solutions and checks bind names of their own: they overwrite nothing of the chapter."""
+    """Solutions and checks overwrite nothing of the chapter, and the rest runs without them."""
     ours = {i for each in _exercises(nb, path) for placed in each.cells.values() for i, _ in placed}
     taken = {name for i, cell in own(nb) if i not in ours for name in _top(cell, LASTING)}
     for i, cell in code(nb):
         if i in ours and (mixed := taken & _top(cell, (*LASTING, ast.For))):
             yield at(nb, i, f"overwrites {sorted(mixed)} of the chapter; use names of its own")
+    yield from _lost(nb, path)
+
+
+def _lost(nb, path):
+    """Complain about cells that need what only a cell kept back from students defines."""
+    back = {
+        i
+        for each in _exercises(nb, path)
+        for role in KEPT_BACK
+        for i, _ in each.cells.get(role, [])
+    }
+    known, away = set(), set()
+    for i, cell in code(nb):
+        module = tree(cell.source)
+        if i in back:
+            away |= bound(module)
+            continue
+        known |= bound(module)
+        if lost := (loaded(module) & away) - known:
+            yield at(
+                nb, i, f"needs {sorted(lost)} of a solution or a check, which students do not get"
+            )
 
 
 #: Statements whose names a reader counts on; the variable of a loop is not such a name.

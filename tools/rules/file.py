@@ -28,7 +28,7 @@ TRACE = re.compile(r" at 0x[0-9a-fA-F]{6,}|/(?:home|root|tmp|Users|var/folders)/
 
 #: The tags there are, and what each is for.
 TAGS = {
-    "solution": "solution of an exercise; exercises are made by dropping these cells",
+    "solution": "solution of an exercise or an entry",
     "turn": "the reader writes here; `make run` marks the cells whose role is turn",
     "hide-cell": "folded on the site, code and output",
     "hide-input": "code folded on the site, output shown",

@@ -50,6 +50,12 @@ def defined(source):
     return {node.name: node for node in tree(source).body if hasattr(node, "name")}
 
 
+def loaded(module):
+    """Return the names that a module's code reads, anywhere in it."""
+    names = (node for node in ast.walk(module) if isinstance(node, ast.Name))
+    return {node.id for node in names if isinstance(node.ctx, ast.Load)}
+
+
 def bound(module):
     """Return the names that a module's code binds, anywhere in it."""
     found = set()
