@@ -132,7 +132,10 @@ def case(*arguments, gives=_UNSET, sealed=None, holds=None, raises=None, name=No
 
 
 def seal(value, digits=DIGITS):
-    """Hide a value, so that a case can recognize it and nobody can read it.
+    """Hide a value, so that a case can recognize it and nobody reads it by chance.
+
+    A seal is no secret: who tries all small whole numbers finds one of them, and equal values
+    have equal seals. What must be hidden from students is asked by a grader.
 
     Parameters
     ----------
